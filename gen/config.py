@@ -1,0 +1,132 @@
+"""The one frozen configuration that feeds the golden model, the hardware, the report and the driver."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+METRICS = ("l1", "l2")
+#: How influence radii reach the decision: ``none``, one for all, one per class, one per prototype.
+RADII = ("none", "common", "class", "prototype")
+#: Where prototypes live: block RAM, or look-up tables.
+MEMORIES = ("block", "logic")
+
+
+def bit_count(largest: int) -> int:
+    """Bits that hold every integer from 0 to `largest`, at least one."""
+    return max(1, largest.bit_length())
+
+
+def index_bit_count(count: int) -> int:
+    """Bits that number `count` things from 0; none for a single thing."""
+    return (count - 1).bit_length()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """Numbers that fix what a chip computes and how its grid is shaped.
+
+    Parameters
+    ----------
+    features, bits
+        Components of a query, and bits of each.
+    metric
+        One of `METRICS`.
+    prototype_count, class_count
+        Sizes of the model.
+    radii
+        One of `RADII`.
+    min_margin
+        Answers with a smaller margin are uncertain; None for no such threshold.
+    lanes
+        Components that a processing element takes per cycle.
+    rows, columns, pes_per_tile
+        The grid: ``rows * columns`` tiles of ``pes_per_tile`` processing elements.
+    prototypes_per_pe
+        Rounds: prototypes that one processing element serves, one after another.
+    memory
+        One of `MEMORIES`.
+    memory_register
+        Whether a register follows the prototype memory (a faster clock, more cells).
+    """
+
+    features: int
+    bits: int
+    metric: str
+    prototype_count: int
+    class_count: int
+    radii: str = "none"
+    min_margin: int | None = None
+    lanes: int = 1
+    rows: int = 1
+    columns: int = 1
+    pes_per_tile: int = 1
+    prototypes_per_pe: int = 1
+    memory: str = "block"
+    memory_register: bool = False
+
+    @property
+    def pe_count(self) -> int:
+        """Processing elements of the grid."""
+        return self.rows * self.columns * self.pes_per_tile
+
+    @property
+    def pes_per_row(self) -> int:
+        """Processing elements whose minimum is one key: they serve one class per round."""
+        return self.columns * self.pes_per_tile
+
+    @property
+    def words(self) -> int:
+        """Words of `lanes` components in one query."""
+        return -(-self.features // self.lanes)
+
+    @property
+    def word_width(self) -> int:
+        """Bits of one word."""
+        return self.lanes * self.bits
+
+    @property
+    def component_max(self) -> int:
+        """Largest value of a component."""
+        return (1 << self.bits) - 1
+
+    @property
+    def distance_max(self) -> int:
+        """Largest distance that two vectors can have."""
+        term = self.component_max if self.metric == "l1" else self.component_max**2
+        return self.features * term
+
+    @property
+    def distance_width(self) -> int:
+        """Bits of a distance; with a radius per prototype also of ``distance_max + 1``, the radius that always fires."""
+        return bit_count(self.distance_max + (self.radii == "prototype"))
+
+    @property
+    def index_width(self) -> int:
+        """Bits of a prototype's index."""
+        return max(1, index_bit_count(self.prototype_count))
+
+    @property
+    def class_width(self) -> int:
+        """Bits of a class index."""
+        return max(1, index_bit_count(self.class_count))
+
+    @property
+    def saturated_width(self) -> int:
+        """Bits of the count of clipped components."""
+        return bit_count(self.features)
+
+    def record_fields(self) -> tuple[tuple[str, int, bool], ...]:
+        """Fields of the decision record in hardware: name, width in bits, whether signed; least significant first."""
+        return (
+            ("prototype", self.index_width, False),
+            ("distance", self.distance_width, False),
+            ("label", self.class_width, False),
+            ("runner_up", self.class_width + 1, True),
+            ("margin", self.distance_width + 1, True),
+            ("status", 2, False),
+            ("tie", 1, False),
+            ("saturated", self.saturated_width, False),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Fields by name, ready for JSON."""
+        return asdict(self)

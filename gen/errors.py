@@ -1,0 +1,37 @@
+"""Errors for a user's mistakes: one sentence, the offending value, the way out."""
+
+
+class PrototileError(Exception):
+    """Base of every error that a user can cause; the message is one sentence, fit to be shown as it is."""
+
+
+class UnsupportedModelError(PrototileError):
+    """The model computes something that the chip would not compute exactly, so it is refused."""
+
+
+class ModelFileError(PrototileError):
+    """A model, vector or design file is missing, empty, damaged, or of the wrong kind."""
+
+
+class InputError(PrototileError):
+    """Input data or a parameter has the wrong shape, type or value."""
+
+
+class FitError(PrototileError):
+    """The design does not fit the board."""
+
+
+class BoardError(PrototileError):
+    """The board is unknown, or does not answer as it should."""
+
+
+class DigestError(BoardError):
+    """A bitstream or a connected chip holds another design."""
+
+
+class ToolError(PrototileError):
+    """A simulator, synthesis or place-and-route run failed; the message names its log."""
+
+
+class TimingError(ToolError):
+    """Place-and-route missed the target clock."""
