@@ -1,0 +1,71 @@
+"""The core: stream of queries in, stream of decision records out."""
+
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .collector import Collector, RecordShape, Tables
+from .grid import Grid, GridShape, TileImage
+from .layout import query_layout, record_layout
+from .sequencer import IN_FLIGHT, Sequencer
+from .tile import Tile
+
+
+class Core(wiring.Component):
+    """Sequencer, grid and collector.
+
+    Queries may follow one another without a gap; up to four are inside at a time, and records leave in their order.
+
+    - `run_latency`: cycles from the first word's entry into the grid until its record can be taken.
+    - `interval`: cycles from one record to the next while queries wait and records are taken at once.
+    - `latency`: cycles from the edge that takes a query's first word to the first edge at which its record can be taken,
+      if the core is idle and words come without a gap.
+
+    Attributes
+    ----------
+    query : In(stream)
+        `query_layout`.
+    record : Out(stream)
+        `record_layout`.
+    """
+
+    def __init__(
+        self,
+        *,
+        shape: GridShape,
+        record: RecordShape,
+        images: list[list[TileImage]],
+        tables: Tables,
+        query_interval: int,
+    ):
+        self.shape = shape
+        self.record_shape = record
+        saturated_width = record.width("saturated")
+        self.sequencer = Sequencer(shape, query_interval=query_interval, saturated_width=saturated_width)
+        self.grid = Grid(shape, images)
+        self.collector = Collector(shape, record, tables)
+        super().__init__(
+            {
+                "query": In(stream.Signature(query_layout(shape.word_width, saturated_width))),
+                "record": Out(stream.Signature(record_layout(record.fields))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.sequencer = sequencer = self.sequencer
+        m.submodules.grid = grid = self.grid
+        m.submodules.collector = collector = self.collector
+        wiring.connect(m, wiring.flipped(self.query), sequencer.i)
+        wiring.connect(m, wiring.flipped(self.record), collector.o)
+        m.d.comb += [
+            grid.i.eq(sequencer.o),
+            collector.key.eq(grid.key),
+            collector.complete.eq(grid.complete),
+            grid.move.eq(collector.move),
+            collector.accepted.eq(sequencer.accepted),
+            collector.saturated.eq(sequencer.saturated),
+            collector.tag.eq(sequencer.tag),
+            sequencer.released.eq(collector.released),
+        ]
+        return m

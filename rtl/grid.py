@@ -1,0 +1,218 @@
+"""The grid: rows of tiles, and at the end of each row the key of its minimum, on its way north to the collector."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .checks import positive
+from .tile import Tile, hop_layout
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileImage:
+    """What sets one tile apart: see `Tile` for `memory` and `members`."""
+
+    memory: list[int]
+    members: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridShape:
+    """Plain numbers that all parts of the grid share; `prototile.config.Configuration` has the same names."""
+
+    metric: str
+    bits: int
+    lanes: int
+    words: int
+    distance_width: int
+    radius: bool
+    rows: int
+    columns: int
+    pes_per_tile: int
+    rounds: int
+    block_memory: bool
+    memory_register: bool
+    uneven: bool
+
+    @property
+    def word_width(self) -> int:
+        """Bits of one word."""
+        return self.lanes * self.bits
+
+    @property
+    def place_width(self) -> int:
+        """Bits that number the elements of a tile."""
+        return (self.pes_per_tile - 1).bit_length()
+
+    @property
+    def column_width(self) -> int:
+        """Bits that number the tiles of a row."""
+        return (self.columns - 1).bit_length()
+
+    @property
+    def position_width(self) -> int:
+        """Bits that number the elements of a row: the place below, the column above."""
+        return self.place_width + self.column_width
+
+    @property
+    def compared_width(self) -> int:
+        """Bits of the key that are compared: the distance, led by ``not firing`` where elements have a radius."""
+        return self.distance_width + self.radius
+
+    @property
+    def key_width(self) -> int:
+        """Bits of the key of a row."""
+        return self.compared_width + self.position_width
+
+    @property
+    def memory_rows(self) -> int:
+        """Memory rows of one round: the words, and the bits of the radius."""
+        return self.words + self.distance_width * self.radius
+
+    @property
+    def round_interval(self) -> int:
+        """Cycles from one round to the next.
+
+        Words, radius and distance pass one after another. The keys must have left for the collector, a row every second
+        cycle, before the next keys arrive.
+        """
+        work = self.memory_rows + self.distance_width
+        return max(work, self.key_width + 2 * self.rows)
+
+    def hop(self):
+        """Layout of what goes from tile to tile."""
+        return hop_layout(
+            word_width=self.word_width,
+            address_width=max(1, (self.rounds * self.memory_rows - 1).bit_length()),
+            round_width=(self.rounds - 1).bit_length() if self.uneven else 0,
+            radius=self.radius,
+        )
+
+
+class RowEnd(wiring.Component):
+    """Gathers the key of a row's minimum, then hands it north, and the keys from the south after it.
+
+    Attributes
+    ----------
+    smaller, key_phase : In(1)
+        From the last tile of the row.
+    south : In(key_width)
+        Key of the row to the south.
+    key : Out(key_width)
+        The key: compared bits highest, then the place, then the column.
+    complete : Out(1)
+        High for one cycle, the first in which ``key`` is complete.
+    move : In(1)
+        Takes over the key from the south.
+    move_south : Out(1)
+        The same for the row to the south, one cycle later.
+    """
+
+    def __init__(self, *, key_width: int):
+        positive(key_width=key_width)
+        self.key_width = key_width
+        super().__init__(
+            {
+                "smaller": In(1),
+                "key_phase": In(1),
+                "south": In(key_width),
+                "key": Out(key_width),
+                "complete": Out(1),
+                "move": In(1),
+                "move_south": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        # The key leaves a tile two cycles after its phase: see Tile.
+        phase_after = Signal()
+        capture = Signal()
+        capture_after = Signal()
+        move_south = Signal()
+        key = Signal(self.key_width, reset_less=True)
+        m.d.sync += [
+            phase_after.eq(self.key_phase),
+            capture.eq(phase_after),
+            capture_after.eq(capture),
+            move_south.eq(self.move),
+        ]
+        with m.If(capture | self.move):
+            m.d.sync += key.eq(Mux(capture, Cat(self.smaller, key[:-1]), self.south))
+        m.d.comb += [
+            self.key.eq(key),
+            self.complete.eq(capture_after & ~capture),
+            self.move_south.eq(move_south),
+        ]
+        return m
+
+
+class Grid(wiring.Component):
+    """`rows` by `columns` tiles, wired to their neighbours only.
+
+    Words come in at the north-west corner and go east along each row, south along the first column, a tile a cycle. Keys go
+    east along the rows, in step with them, and leave at the north-east corner: row 0 first, the others every second
+    cycle while ``move`` is pulsed.
+
+    Attributes
+    ----------
+    i : In(shape.hop())
+        Words and controls for tile (0, 0).
+    key : Out(key_width)
+        Key at the north-east corner.
+    complete : Out(1)
+        As in `RowEnd`, for row 0.
+    move : In(1)
+        Brings the key of the next row to the corner, if it is at least two cycles since the last.
+    """
+
+    def __init__(self, shape: GridShape, images: list[list[TileImage]]):
+        self.shape = shape
+        self.images = images
+        super().__init__(
+            {"i": In(shape.hop()), "key": Out(shape.key_width), "complete": Out(1), "move": In(1)},
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        shape = self.shape
+        into_row = self.i
+        ends = []
+        for row in range(shape.rows):
+            into_tile, smaller, key_phase = into_row, 0, 0
+            for column in range(shape.columns):
+                tile = self._tile(row, column)
+                m.submodules[f"tile_{row}_{column}"] = tile
+                m.d.comb += [tile.i.eq(into_tile), tile.west.eq(smaller)]
+                into_tile, smaller, key_phase = tile.o, tile.smaller, tile.key_phase
+                if column == 0:
+                    into_row = tile.o
+            m.submodules[f"end_{row}"] = end = RowEnd(key_width=shape.key_width)
+            m.d.comb += [end.smaller.eq(smaller), end.key_phase.eq(key_phase)]
+            ends.append(end)
+        for north, south in zip(ends, ends[1:], strict=False):
+            m.d.comb += [north.south.eq(south.key), south.move.eq(north.move_south)]
+        m.d.comb += [self.key.eq(ends[0].key), self.complete.eq(ends[0].complete), ends[0].move.eq(self.move)]
+        return m
+
+    def _tile(self, row, column):
+        shape = self.shape
+        image = self.images[row][column]
+        return Tile(
+            metric=shape.metric,
+            bits=shape.bits,
+            lanes=shape.lanes,
+            distance_width=shape.distance_width,
+            radius=shape.radius,
+            memory=image.memory,
+            block_memory=shape.block_memory,
+            memory_register=shape.memory_register,
+            members=image.members,
+            rounds=shape.rounds,
+            place_width=shape.place_width,
+            column=column,
+            column_width=shape.column_width,
+            round_width=(shape.rounds - 1).bit_length() if shape.uneven else 0,
+        )
