@@ -9,6 +9,11 @@ RADII = ("none", "common", "class", "prototype")
 #: Where prototypes live: block RAM, or look-up tables.
 MEMORIES = ("block", "logic")
 
+#: Registers on the way of a query that do not depend on the shape, see `Configuration.run_cycles`.
+RUN_REGISTERS = 10
+#: Cycles from the taking of a record to the start that it made room for, and of that start itself.
+IN_FLIGHT_TURN = 2
+
 
 def bit_count(largest: int) -> int:
     """Bits that hold every integer from 0 to `largest`, at least one."""
@@ -113,6 +118,68 @@ class Configuration:
     def saturated_width(self) -> int:
         """Bits of the count of clipped components."""
         return bit_count(self.features)
+
+    @property
+    def place_width(self) -> int:
+        """Bits that number the elements of a tile."""
+        return index_bit_count(self.pes_per_tile)
+
+    @property
+    def column_width(self) -> int:
+        """Bits that number the tiles of a row."""
+        return index_bit_count(self.columns)
+
+    @property
+    def key_width(self) -> int:
+        """Bits of a row's key: ``not firing`` with a radius per prototype, distance, place, column."""
+        return (self.radii == "prototype") + self.distance_width + self.place_width + self.column_width
+
+    @property
+    def memory_rows(self) -> int:
+        """Memory rows of one prototype: its words, and the bits of its own radius."""
+        return self.words + (self.distance_width if self.radii == "prototype" else 0)
+
+    @property
+    def round_interval_cycles(self) -> int:
+        """Cycles from one round to the next: words, own radius and distance one after another.
+
+        Before the next keys arrive, those of all rows must have left for the collector, a row every second cycle.
+        """
+        return max(self.memory_rows + self.distance_width, self.key_width + 2 * self.rows)
+
+    @property
+    def unit_latency_cycles(self) -> int:
+        """Cycles from a word at a distance unit to its term: see ``DistanceUnit``."""
+        lane = 1 if self.metric == "l1" else 2 if self.bits <= 4 else 3
+        return lane + index_bit_count(self.lanes)
+
+    @property
+    def run_cycles(self) -> int:
+        """Cycles from a query's start until its record can be taken.
+
+        The last round ends its words and radius, its key passes tile by tile to the end of row 0, one row after another
+        reaches the collector, and the rest is a fixed way through registers.
+        """
+        rounds = (self.prototypes_per_pe - 1) * self.round_interval_cycles
+        tiles = self.unit_latency_cycles + self.memory_register + self.columns - 1
+        return rounds + self.memory_rows + tiles + self.key_width + 2 * (self.rows - 1) + RUN_REGISTERS
+
+    @property
+    def interval_cycles(self) -> int:
+        """Cycles from one record to the next, queries back to back.
+
+        The rounds of a query follow one another without a gap, and so do queries; unless a query runs for longer than two
+        intervals, because no more than two are between their start and the taking of their record.
+        """
+        return max(self.prototypes_per_pe * self.round_interval_cycles, -(-(self.run_cycles + IN_FLIGHT_TURN) // 2))
+
+    @property
+    def latency_cycles(self) -> int:
+        """Cycles from the edge that takes a query's first word to the first edge that can take its record.
+
+        For an idle core, and words that come without a gap.
+        """
+        return self.words + 1 + self.run_cycles
 
     def record_fields(self) -> tuple[tuple[str, int, bool], ...]:
         """Fields of the decision record in hardware: name, width in bits, whether signed; least significant first."""

@@ -64,13 +64,16 @@ class Difference(wiring.Component):
 class Manhattan(wiring.Component):
     """``|query - prototype|`` of one component: `latency` 1, `term_width` ``bits``."""
 
-    latency = 1
-
     def __init__(self, bits: int):
         positive(bits=bits)
         self.bits = bits
         self.term_width = bits
         super().__init__({"query": In(bits), "prototype": In(bits), "term": Out(bits), "carry": Out(1)})
+
+    @staticmethod
+    def latency_for(bits: int) -> int:
+        """Cycles from a component to its term."""
+        return 1
 
     def elaborate(self, platform):
         m = Module()
@@ -95,8 +98,12 @@ class SquaredEuclidean(wiring.Component):
         positive(bits=bits)
         self.bits = bits
         self.term_width = 2 * bits
-        self.latency = 2 if bits <= SQUARE_TABLE_BITS else 3
         super().__init__({"query": In(bits), "prototype": In(bits), "term": Out(2 * bits), "carry": Out(1)})
+
+    @staticmethod
+    def latency_for(bits: int) -> int:
+        """Cycles from a component to its term."""
+        return 2 if bits <= SQUARE_TABLE_BITS else 3
 
     def elaborate(self, platform):
         m = Module()
@@ -122,6 +129,11 @@ class SquaredEuclidean(wiring.Component):
 UNITS = {"l1": Manhattan, "l2": SquaredEuclidean}
 
 
+def unit_latency(metric: str, bits: int, lanes: int) -> int:
+    """Cycles from a word to its term: those of the lane's unit, and one for each level of the tree that adds lanes up."""
+    return UNITS[metric].latency_for(bits) + (lanes - 1).bit_length()
+
+
 class DistanceUnit(wiring.Component):
     """Distance of two words: one unit a lane, added up by a tree with a register after each level.
 
@@ -138,7 +150,7 @@ class DistanceUnit(wiring.Component):
     Attributes
     ----------
     latency : int
-        Cycles from a word to its term: that of the lane's unit and one per level, ``(lanes - 1).bit_length()``.
+        See `unit_latency`.
     term_width : int
         Bits of ``term``: the sum over the lanes never exceeds ``lanes * term_max``, so a level adds one bit.
     """
@@ -151,9 +163,8 @@ class DistanceUnit(wiring.Component):
         self.bits = bits
         self.lanes = lanes
         self._units = [UNITS[metric](bits) for _ in range(lanes)]
-        levels = (lanes - 1).bit_length()
-        self.latency = self._units[0].latency + levels
-        self.term_width = self._units[0].term_width + levels
+        self.latency = unit_latency(metric, bits, lanes)
+        self.term_width = self._units[0].term_width + (lanes - 1).bit_length()
         super().__init__(
             {
                 "query": In(lanes * bits),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .checks import positive
@@ -20,18 +20,43 @@ class TileImage:
 
 @dataclass(frozen=True, kw_only=True)
 class GridShape:
-    """Plain numbers that all parts of the grid share; `prototile.config.Configuration` has the same names."""
+    """Plain numbers that all parts of the grid share; they come from `prototile.config.Configuration`.
+
+    Parameters
+    ----------
+    metric, bits, lanes, distance_width, radius
+        As in `ProcessingElement`.
+    rows, columns, pes_per_tile, rounds
+        Size of the grid, and prototypes per element.
+    words, memory_rows
+        Words of a query; memory rows of a prototype, which are its words and the bits of its own radius.
+    place_width, column_width
+        Bits that number the elements of a tile and the tiles of a row.
+    key_width
+        Bits of the key of a row: ``not firing`` (with `radius`), distance, place, column.
+    round_interval
+        Cycles from one round to the next.
+    block_memory, memory_register
+        As in `Tile`.
+    uneven
+        Whether some element holds a prototype in some rounds only.
+    """
 
     metric: str
     bits: int
     lanes: int
-    words: int
     distance_width: int
     radius: bool
     rows: int
     columns: int
     pes_per_tile: int
     rounds: int
+    words: int
+    memory_rows: int
+    place_width: int
+    column_width: int
+    key_width: int
+    round_interval: int
     block_memory: bool
     memory_register: bool
     uneven: bool
@@ -42,51 +67,21 @@ class GridShape:
         return self.lanes * self.bits
 
     @property
-    def place_width(self) -> int:
-        """Bits that number the elements of a tile."""
-        return (self.pes_per_tile - 1).bit_length()
-
-    @property
-    def column_width(self) -> int:
-        """Bits that number the tiles of a row."""
-        return (self.columns - 1).bit_length()
-
-    @property
     def position_width(self) -> int:
-        """Bits that number the elements of a row: the place below, the column above."""
+        """Bits that number the elements of a row: the place above, the column below."""
         return self.place_width + self.column_width
 
     @property
-    def compared_width(self) -> int:
-        """Bits of the key that are compared: the distance, led by ``not firing`` where elements have a radius."""
-        return self.distance_width + self.radius
+    def round_width(self) -> int:
+        """Bits of the round in the hop, 0 where no tile needs it."""
+        return (self.rounds - 1).bit_length() if self.uneven else 0
 
-    @property
-    def key_width(self) -> int:
-        """Bits of the key of a row."""
-        return self.compared_width + self.position_width
-
-    @property
-    def memory_rows(self) -> int:
-        """Memory rows of one round: the words, and the bits of the radius."""
-        return self.words + self.distance_width * self.radius
-
-    @property
-    def round_interval(self) -> int:
-        """Cycles from one round to the next.
-
-        Words, radius and distance pass one after another. The keys must have left for the collector, a row every second
-        cycle, before the next keys arrive.
-        """
-        work = self.memory_rows + self.distance_width
-        return max(work, self.key_width + 2 * self.rows)
-
-    def hop(self):
+    def hop(self) -> data.StructLayout:
         """Layout of what goes from tile to tile."""
         return hop_layout(
             word_width=self.word_width,
             address_width=max(1, (self.rounds * self.memory_rows - 1).bit_length()),
-            round_width=(self.rounds - 1).bit_length() if self.uneven else 0,
+            round_width=self.round_width,
             radius=self.radius,
         )
 
@@ -214,5 +209,5 @@ class Grid(wiring.Component):
             place_width=shape.place_width,
             column=column,
             column_width=shape.column_width,
-            round_width=(shape.rounds - 1).bit_length() if shape.uneven else 0,
+            round_width=shape.round_width,
         )

@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .checks import positive
+from .distance import unit_latency
 from .element import ProcessingElement
 
 
@@ -145,9 +146,8 @@ class Tile(wiring.Component):
             else None
             for mask in members
         ]
-        probe = ProcessingElement(metric=metric, bits=bits, lanes=lanes, distance_width=distance_width, radius=radius)
         #: Cycles from a word at the hop's output to its term in the accumulator.
-        self.depth = probe.latency + memory_register
+        self.depth = unit_latency(metric, bits, lanes) + memory_register
         self.layout = hop_layout(
             word_width=self.word_width,
             address_width=max(1, (len(memory) - 1).bit_length()),

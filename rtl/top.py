@@ -1,0 +1,44 @@
+"""The core with one plain port a field, as Verilog users instantiate it."""
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .core import Core
+
+
+class CoreTop(wiring.Component):
+    """`Core` with ports ``query_*`` and ``record_*``.
+
+    ``query_valid``, ``query_ready`` and the fields of `query_layout`; ``record_valid``, ``record_ready`` and the fields of
+    `record_layout`.
+    """
+
+    def __init__(self, core: Core):
+        self.core = core
+        query, record = core.query.payload.shape(), core.record.payload.shape()
+        super().__init__(
+            {
+                "query_valid": In(1),
+                "query_ready": Out(1),
+                **{f"query_{name}": In(field.shape) for name, field in query},
+                "record_valid": Out(1),
+                "record_ready": In(1),
+                **{f"record_{name}": Out(field.shape) for name, field in record},
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.core = core = self.core
+        m.d.comb += [
+            core.query.valid.eq(self.query_valid),
+            self.query_ready.eq(core.query.ready),
+            self.record_valid.eq(core.record.valid),
+            core.record.ready.eq(self.record_ready),
+        ]
+        for name, _ in core.query.payload.shape():
+            m.d.comb += core.query.payload[name].eq(getattr(self, f"query_{name}"))
+        for name, _ in core.record.payload.shape():
+            m.d.comb += getattr(self, f"record_{name}").eq(core.record.payload[name])
+        return m

