@@ -1,0 +1,116 @@
+"""Checks of arrays that users hand in: two dimensions, numbers, finite, the right number of columns."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from prototile.errors import InputError
+
+Matrix = NDArray[np.float64] | NDArray[np.int64]
+
+_INT64_MAX = int(np.iinfo(np.int64).max)
+
+
+def to_array(values: Any, name: str) -> NDArray[Any]:
+    """Turn lists, data frames and SciPy sparse matrices into a dense NumPy array of any kind.
+
+    Raises
+    ------
+    InputError
+        If the values form no array, such as rows of different lengths.
+    """
+    if hasattr(values, "toarray"):
+        values = values.toarray()
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must form a rectangular array, but it does not: {_first_line(error)}.") from error
+
+
+def to_numbers(values: Any, name: str) -> Matrix:
+    """Turn values into int64 (from integers and booleans) or float64 (from everything else), of any shape.
+
+    Raises
+    ------
+    InputError
+        If a value is no real number or does not fit.
+    """
+    array = to_array(values, name)
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{name} must hold numbers only: {_first_line(error)}.") from error
+    if array.dtype.kind in "bi":
+        return array.astype(np.int64)
+    if array.dtype.kind == "u":
+        if array.size and int(array.max()) > _INT64_MAX:
+            raise InputError(f"{name} holds {int(array.max())}, which does not fit into a signed 64-bit integer.")
+        return array.astype(np.int64)
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return array.astype(np.float64)
+    raise InputError(f"{name} must hold numbers, not values of type {array.dtype}.")
+
+
+def to_matrix(values: Any, name: str, *, features: int | None = None) -> Matrix:
+    """Turn values into a finite matrix of shape (rows, features), int64 or float64; at least one of each.
+
+    Parameters
+    ----------
+    values
+        Anything array-like with one row per vector.
+    name
+        What the user calls it, for messages.
+    features
+        Required number of columns, if it is known.
+
+    Raises
+    ------
+    InputError
+        If a value is no finite number or the shape is another; rows and columns in messages count from 0.
+    """
+    matrix = to_numbers(values, name)
+    if matrix.ndim == 1:
+        raise InputError(
+            f"{name} must have two dimensions (rows, features), not the shape {matrix.shape};"
+            " for a single vector x, give [x]."
+        )
+    if matrix.ndim != 2:
+        raise InputError(f"{name} must have two dimensions (rows, features), not the shape {matrix.shape}.")
+    if 0 in matrix.shape:
+        raise InputError(f"{name} must have at least one row and one column, not the shape {matrix.shape}.")
+    if features is not None and matrix.shape[1] != features:
+        raise InputError(f"{name} has {matrix.shape[1]} columns, but the model has {features} features.")
+    check_finite(matrix, name)
+    return matrix
+
+
+def check_finite(matrix: Matrix, name: str) -> None:
+    """Refuse NaN and infinity, naming the first row and column (from 0) that holds one.
+
+    Raises
+    ------
+    InputError
+        If a value is not finite.
+    """
+    finite = np.isfinite(matrix)
+    if finite.all():
+        return
+    row, column = (int(place) for place in np.argwhere(~finite)[0])
+    raise InputError(
+        f"{name} holds {matrix[row, column]} in row {row}, column {column} (counted from 0);"
+        " replace or drop what is not a finite number."
+    )
+
+
+def frozen(array: ArrayLike) -> NDArray[Any]:
+    """Return a C-contiguous copy that cannot be written to."""
+    copy = np.array(array, order="C")
+    copy.flags.writeable = False
+    return copy
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__

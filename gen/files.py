@@ -1,0 +1,357 @@
+"""Model files and vector files: read defensively, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prototile.archives import check_archive, check_file, read_npy, read_npz, safetensors_bytes
+from prototile.arrays import Matrix, to_matrix
+from prototile.errors import InputError, ModelFileError, PrototileError
+from prototile.frontends import to_prototype_model
+from prototile.model import AffineMap, PrototypeModel
+from prototile.tables import read_table
+
+_ARRAY_KEYS = ("prototypes", "labels", "radii", "classes", "scale", "shift")
+_SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive")
+_KEYS = _ARRAY_KEYS + _SCALAR_KEYS
+_PICKLES = (".pkl", ".pickle", ".joblib")
+#: Types in .skops files beyond those that skops trusts itself. They are scikit-learn's search trees, which nothing
+#: here ever asks, and the distances that belong to them; restoring them stores arrays and runs no code of the file.
+KNOWN_SAFE_TYPES = (
+    "sklearn.metrics._dist_metrics.ChebyshevDistance64",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.metrics._dist_metrics.ManhattanDistance64",
+    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
+)
+
+
+def load_model(path: str | os.PathLike[str], *, trust_pickle: bool = False) -> PrototypeModel:
+    """Read a model by the suffix of its file.
+
+    Parameters
+    ----------
+    path
+        - ``.npz``: arrays ``prototypes`` and ``labels``; optional ``metric``, ``radii``, ``k``, ``classes``,
+          ``min_margin``, ``reject``, ``radii_inclusive`` as in `PrototypeModel`, and ``scale``, ``shift`` of an
+          `AffineMap`. Strings are arrays of text, never of objects. Integer prototypes are in chip units.
+        - ``.safetensors``: the same keys; arrays are tensors, the others are metadata in JSON (``metric`` may stand
+          bare), and so are ``labels`` and ``classes`` of text.
+        - ``.csv``: a row per prototype, its label in the last column; header optional, see `read_table`. Prototypes
+          are always taken as floats, the metric is l1.
+        - ``.skops``: a fitted estimator of scikit-learn; only known-safe types are restored.
+        - ``.pkl``, ``.pickle``, ``.joblib``: a fitted estimator; loading can run any code that the file holds.
+    trust_pickle
+        Allow the last kind.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, empty, damaged, of another kind, or not to be trusted.
+    InputError
+        If its arrays form no model.
+    UnsupportedModelError
+        If the chip would compute something else than the model.
+    """
+    file = Path(path)
+    suffix = file.suffix.lower()
+    if suffix not in _READERS and suffix not in _PICKLES:
+        raise ModelFileError(
+            f"{file} is no model file by its suffix {file.suffix!r}; supported are {', '.join(_READERS)}"
+            f" and, if trusted, {', '.join(_PICKLES)}."
+        )
+    check_file(file)
+    if suffix not in _PICKLES:
+        return _READERS[suffix](file)
+    if not trust_pickle:
+        raise ModelFileError(
+            f"{file} is a pickle, which can run any code when it is loaded; if you trust where it comes from, say so"
+            " with trust_pickle=True (--trust-pickle), otherwise save the model with skops as .skops."
+        )
+    return _read_pickle(file)
+
+
+def save_model(model: PrototypeModel, path: str | os.PathLike[str]) -> None:
+    """Write a model as ``.npz`` or ``.safetensors``, so that `load_model` returns its equal.
+
+    The file appears whole or not at all, and the same model gives the same bytes.
+
+    Raises
+    ------
+    ModelFileError
+        If the suffix is another, or the file cannot be written.
+    InputError
+        If labels are bytes, which ``.safetensors`` cannot hold.
+    """
+    file = Path(path)
+    writer = {".npz": _write_npz, ".safetensors": _write_safetensors}.get(file.suffix.lower())
+    if writer is None:
+        raise ModelFileError(f"{file} must end in .npz or .safetensors, not in {file.suffix!r}.")
+    try:
+        with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
+            draft = Path(folder, "draft" + file.suffix.lower())
+            writer(model, draft)
+            draft.replace(file)
+    except OSError as error:
+        raise ModelFileError(f"{file} cannot be written: {error.strerror or error}.") from error
+
+
+def load_vectors(path: str | os.PathLike[str], features: int) -> tuple[Matrix, NDArray[Any] | None]:
+    """Read vectors to be classified, and their labels if the file has some.
+
+    Parameters
+    ----------
+    path
+        - ``.csv``: a row per vector; header optional, see `read_table`; a column more than `features` is the label.
+        - ``.npy``: an array of shape (rows, features).
+        - ``.npz``: the array ``X`` and, if it is there, ``y``; or the only array.
+    features
+        Components of a vector.
+
+    Returns
+    -------
+    X : ndarray of shape (rows, features)
+        int64 or float64.
+    y : ndarray of shape (rows,), or None
+        Labels.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, empty, damaged or of another kind.
+    InputError
+        If its arrays have another shape, or hold what is no finite number.
+    """
+    file = Path(path)
+    readers: dict[str, Callable[[Path, int], tuple[Any, Any]]] = {
+        ".csv": _vectors_of_csv,
+        ".npy": _vectors_of_npy,
+        ".npz": _vectors_of_npz,
+    }
+    reader = readers.get(file.suffix.lower())
+    if reader is None:
+        raise ModelFileError(
+            f"{file} is no file of vectors by its suffix {file.suffix!r}; supported are {', '.join(readers)}."
+        )
+    check_file(file)
+    values, y = reader(file, features)
+    X = to_matrix(values, str(file), features=features)
+    if y is not None and y.shape != (len(X),):
+        raise InputError(f"{file} has {len(X)} vectors but labels of the shape {y.shape}; give one label each.")
+    return X, y
+
+
+def _vectors_of_csv(file: Path, features: int) -> tuple[Any, Any]:
+    table = read_table(file, features=features)
+    if table.width not in (features, features + 1):
+        raise InputError(
+            f"{file} has {table.width} columns, but the model has {features} features (and one column more may hold"
+            " labels)."
+        )
+    return table.numbers(features), table.labels() if table.width > features else None
+
+
+def _vectors_of_npy(file: Path, features: int) -> tuple[Any, Any]:
+    return read_npy(file), None
+
+
+def _vectors_of_npz(file: Path, features: int) -> tuple[Any, Any]:
+    arrays = read_npz(file)
+    if "X" in arrays:
+        return arrays["X"], arrays.get("y")
+    if len(arrays) == 1:
+        return next(iter(arrays.values())), None
+    raise ModelFileError(
+        f"{file} holds the arrays {', '.join(arrays) or 'none at all'}, but none is called X; name the vectors X."
+    )
+
+
+def _read_npz_model(file: Path) -> PrototypeModel:
+    return _build(file, dict(read_npz(file)))
+
+
+def _read_safetensors_model(file: Path) -> PrototypeModel:
+    # Imported here, as all libraries of one file kind are: most commands need none of them.
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy") as handle:
+            values = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (no mapping)
+            metadata = handle.metadata() or {}
+    except (SafetensorError, TypeError, ValueError, OSError) as error:
+        raise ModelFileError(f"{file} is no undamaged .safetensors file of plain numbers ({error}).") from error
+    for name, text in metadata.items():
+        if name in values:
+            raise ModelFileError(f"{file} gives {name} twice, as tensor and as metadata; leave one out.")
+        # Other libraries put the framework there.
+        if name != "format":
+            values[name] = _parse(file, name, text)
+    return _build(file, values)
+
+
+def _parse(file: Path, name: str, text: str) -> Any:
+    if name == "metric" and not text.startswith('"'):
+        return text
+    try:
+        value = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ModelFileError(f"{file} has {name} = {text[:80]!r} in its metadata, which is no JSON.") from error
+    if isinstance(value, dict) or (isinstance(value, list) and name not in _ARRAY_KEYS):
+        raise ModelFileError(f"{file} has {name} = {text[:80]!r} in its metadata, which is of the wrong kind.")
+    return value
+
+
+def _build(file: Path, values: dict[str, Any]) -> PrototypeModel:
+    """Make a model of keys and values, with the file named in every complaint."""
+    strange = sorted(set(values) - set(_KEYS))
+    if strange:
+        raise ModelFileError(
+            f"{file} holds {strange[0]!r}, which would change the answers or is not known; allowed are"
+            f" {', '.join(_KEYS)}."
+        )
+    missing = [name for name in ("prototypes", "labels") if name not in values]
+    if missing:
+        raise ModelFileError(f"{file} holds no {missing[0]!r}; a model has at least prototypes and labels.")
+    if ("scale" in values) != ("shift" in values):
+        raise ModelFileError(f"{file} holds only one of 'scale' and 'shift'; give both or none.")
+    arguments = {
+        name: _scalar(file, name, value) if name in _SCALAR_KEYS else value
+        for name, value in values.items()
+        if name not in ("scale", "shift")
+    }
+    return _named(file, lambda: PrototypeModel(preprocess=_affine_map(values), **arguments))
+
+
+def _affine_map(values: dict[str, Any]) -> AffineMap | None:
+    return AffineMap(values["scale"], values["shift"]) if "scale" in values else None
+
+
+def _scalar(file: Path, name: str, value: Any) -> Any:
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.size != 1:
+        raise ModelFileError(f"{file} holds {name!r} of the shape {value.shape}; give a single value.")
+    return value.reshape(()).item()
+
+
+def _named(file: Path, build: Callable[[], PrototypeModel]) -> PrototypeModel:
+    try:
+        return build()
+    except PrototileError as error:
+        raise type(error)(f"{file}: {error}") from error
+
+
+def _read_csv_model(file: Path) -> PrototypeModel:
+    table = read_table(file)
+    if table.width < 2:
+        raise ModelFileError(f"{file} has one column; give the features of each prototype, and its label in the last.")
+    return _named(file, lambda: PrototypeModel(table.numbers(table.width - 1), table.labels()))
+
+
+def _read_skops_model(file: Path) -> PrototypeModel:
+    import zipfile
+
+    from skops import io as skops_io
+
+    def load() -> Any:
+        with zipfile.ZipFile(file) as archive:
+            check_archive(archive, str(file))
+        unknown = sorted(set(skops_io.get_untrusted_types(file=file)) - set(KNOWN_SAFE_TYPES))
+        if unknown:
+            raise ModelFileError(
+                f"{file} holds the types {', '.join(unknown)}, which are not known to be safe; save a model of"
+                " scikit-learn's own supported types."
+            )
+        return skops_io.load(file, trusted=list(KNOWN_SAFE_TYPES))
+
+    return _convert_loaded(file, load)
+
+
+def _read_pickle(file: Path) -> PrototypeModel:
+    import joblib
+
+    return _convert_loaded(file, lambda: joblib.load(file))
+
+
+def _convert_loaded(file: Path, load: Callable[[], Any]) -> PrototypeModel:
+    """Load an estimator and convert it; a damaged file can fail in any way there is."""
+    try:
+        return _named(file, lambda: to_prototype_model(load()))
+    except PrototileError:
+        raise
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0].rstrip(".")
+        raise ModelFileError(
+            f"{file} holds no whole model that this installation can load ({type(error).__name__}: {reason})."
+        ) from error
+
+
+def _write_npz(model: PrototypeModel, draft: Path) -> None:
+    with draft.open("wb") as stream:
+        # The stub takes any keyword for its own flag allow_pickle.
+        np.savez(stream, **{name: np.asarray(value) for name, value in _values(model).items()})  # type: ignore[arg-type]
+
+
+def _write_safetensors(model: PrototypeModel, draft: Path) -> None:
+    tensors: dict[str, NDArray[Any]] = {}
+    metadata: dict[str, str] = {}
+    for name, value in _values(model).items():
+        if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+            tensors[name] = value
+        elif isinstance(value, np.ndarray) and value.dtype.kind == "S":
+            raise InputError(f"{name} are bytes, which .safetensors cannot hold; save the model as .npz.")
+        else:
+            metadata[name] = json.dumps(value.tolist() if isinstance(value, np.ndarray) else value)
+    draft.write_bytes(safetensors_bytes(tensors, metadata))
+
+
+def _values(model: PrototypeModel) -> dict[str, Any]:
+    """Keys and values of a model file; those at their default are left out."""
+    values: dict[str, Any] = {
+        "prototypes": model.prototypes,
+        "labels": _without_objects(model.labels),
+        "metric": model.metric,
+        "classes": _without_objects(model.classes),
+    }
+    if model.radii is not None:
+        values["radii"] = _radii(model, model.radii)
+        values["radii_inclusive"] = model.radii_inclusive
+    if model.min_margin is not None:
+        values["min_margin"] = model.min_margin
+    if model.reject is not None:
+        values["reject"] = model.reject
+    if model.preprocess is not None:
+        values["scale"], values["shift"] = model.preprocess.scale, model.preprocess.shift
+    return values
+
+
+def _radii(model: PrototypeModel, radii: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Radii in the shape that tells their kind."""
+    if model.radii_kind == "common":
+        return np.asarray(radii[0])
+    if model.radii_kind == "prototype":
+        return radii[:, None]
+    per_class = np.zeros((1, model.class_count))
+    per_class[0, model.class_indices] = radii
+    return per_class
+
+
+def _without_objects(labels: NDArray[Any]) -> NDArray[Any]:
+    return np.array(labels.tolist()) if labels.dtype.kind == "O" else labels
+
+
+_READERS: dict[str, Callable[[Path], PrototypeModel]] = {
+    ".skops": _read_skops_model,
+    ".npz": _read_npz_model,
+    ".safetensors": _read_safetensors_model,
+    ".csv": _read_csv_model,
+}

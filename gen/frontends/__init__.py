@@ -1,0 +1,67 @@
+"""Front ends: one per kind of trained model, each in its own file."""
+
+from typing import Any
+
+from prototile.errors import InputError, UnsupportedModelError
+from prototile.frontends.base import FrontEnd
+from prototile.frontends.kneighbors import KNeighborsFrontEnd
+from prototile.frontends.nearest_centroid import NearestCentroidFrontEnd
+from prototile.frontends.pipeline import PipelineFrontEnd
+from prototile.frontends.prototype_model import PrototypeModelFrontEnd
+from prototile.model import PrototypeModel
+
+__all__ = ["FRONT_ENDS", "FrontEnd", "to_prototype_model"]
+
+
+def to_prototype_model(model: Any) -> PrototypeModel:
+    """Turn a trained model into the prototypes that compute the same.
+
+    Parameters
+    ----------
+    model
+        A fitted estimator or Pipeline, or a `PrototypeModel`.
+
+    Returns
+    -------
+    PrototypeModel
+        Same answers in float64, except where scikit-learn's own answer to a tie depends on its algorithm.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If it is of no supported kind, or has a parameter with which the chip would compute something else.
+    InputError
+        If it is not fitted.
+    """
+    for front_end in FRONT_ENDS:
+        if front_end.accepts(model):
+            return front_end.convert(model)
+    if isinstance(model, type):
+        raise InputError(f"{model.__name__} is a class; give a fitted object of it.")
+    raise UnsupportedModelError(
+        f"{_describe(model)} is not supported, as prototile maps nearest-prototype models:"
+        f" {'; '.join(front_end.supported for front_end in FRONT_ENDS)}; {_way_out(model)}."
+    )
+
+
+def _describe(model: Any) -> str:
+    """Return the class, and the base that is supported itself: an override in the subclass may change the answers."""
+    name = type(model).__name__
+    bases = [base.__name__ for base in type(model).__mro__[1:] if base.__module__.startswith("sklearn.")]
+    known = [base for base in bases if base in ("KNeighborsClassifier", "NearestCentroid", "Pipeline")]
+    return f"{name}, a subclass of {known[0]}," if known else name
+
+
+def _way_out(model: Any) -> str:
+    if hasattr(model, "best_estimator_"):
+        return "give its best_estimator_"
+    return "train one of these on the same data, or put your prototypes into a PrototypeModel"
+
+
+#: All front ends, in the order in which they are asked.
+FRONT_ENDS: tuple[FrontEnd, ...] = (
+    PrototypeModelFrontEnd(),
+    KNeighborsFrontEnd(),
+    NearestCentroidFrontEnd(),
+    PipelineFrontEnd(to_prototype_model),
+)

@@ -1,0 +1,51 @@
+"""What a front end is, and checks that several of them make."""
+
+from typing import Any, Protocol
+
+from prototile.errors import InputError
+from prototile.model import PrototypeModel
+
+
+class FrontEnd(Protocol):
+    """Turns one kind of trained model into a `PrototypeModel` that computes the same, or refuses it."""
+
+    #: What it takes, for the message that lists what is supported.
+    supported: str
+
+    def accepts(self, model: Any) -> bool:
+        """Tell whether the model is of this kind; never imports the model's library on its own account."""
+        ...
+
+    def convert(self, model: Any) -> PrototypeModel:
+        """Return the model with the same answers, in float64.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If the chip would compute something else.
+        InputError
+            If the model is not fitted.
+        """
+        ...
+
+
+def is_exactly(model: Any, module: str, name: str) -> bool:
+    """Tell whether the model's own class has this name and comes from this package.
+
+    A subclass may override `predict`, so it is not taken for its base.
+    """
+    kind = type(model)
+    return kind.__name__ == name and kind.__module__.split(".")[0] == module.split(".")[0]
+
+
+def require_fitted(model: Any, *attributes: str) -> None:
+    """Refuse a model that lacks attributes which fitting sets.
+
+    Raises
+    ------
+    InputError
+        If one is missing.
+    """
+    name = type(model).__name__
+    if not all(hasattr(model, attribute) for attribute in attributes):
+        raise InputError(f"the {name} is not fitted; call its fit(X, y) first.")

@@ -1,0 +1,100 @@
+"""scikit-learn's KNeighborsClassifier with one neighbour."""
+
+from typing import Any
+
+import numpy as np
+
+from prototile.arrays import to_array
+from prototile.errors import UnsupportedModelError
+from prototile.frontends.base import is_exactly, require_fitted
+from prototile.model import PrototypeModel, canonical_metric
+
+_NAME = "KNeighborsClassifier"
+_MINKOWSKI = {1: "manhattan", 2: "euclidean"}
+
+
+class KNeighborsFrontEnd:
+    """Takes ``KNeighborsClassifier(n_neighbors=1)``: every training sample is a prototype.
+
+    With one neighbour `weights` cannot change a vote; only a function could, by weighing it 0. scikit-learn's own
+    answer to equally near samples depends on `algorithm`; ours is the lowest index, which is also that of ``brute``.
+    """
+
+    supported = "KNeighborsClassifier(n_neighbors=1) with a manhattan or euclidean metric"
+
+    def accepts(self, model: Any) -> bool:
+        """Tell whether it is scikit-learn's class itself."""
+        return is_exactly(model, "sklearn", _NAME)
+
+    def convert(self, model: Any) -> PrototypeModel:
+        """Return its training samples as prototypes.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If number of neighbours, weights, metric, outputs or training structure are others.
+        InputError
+            If it is not fitted.
+        """
+        require_fitted(model, "_fit_X", "_fit_method", "effective_metric_")
+        if not hasattr(model, "classes_"):
+            raise UnsupportedModelError(
+                f"{_NAME} was fitted on a {type(model._tree).__name__} or another estimator, which leaves no labels;"
+                " fit it on arrays X and y."
+            )
+        if model.n_neighbors != 1:
+            raise UnsupportedModelError(
+                f"{_NAME} has n_neighbors={model.n_neighbors!r}, but the chip answers with the nearest prototype, so"
+                " only n_neighbors=1 is supported; set it to 1, for instance on k-means centres of each class."
+            )
+        if model.weights not in ("uniform", "distance", None):
+            raise UnsupportedModelError(
+                f"{_NAME} has weights={model.weights!r}, but only 'uniform' and 'distance' are supported, which are the"
+                " same for one neighbour; use one of them."
+            )
+        if model.outputs_2d_:
+            raise UnsupportedModelError(
+                f"{_NAME} has {len(model.classes_)} outputs, but the chip has one label for each prototype; fit one"
+                " model per output."
+            )
+        return PrototypeModel(
+            to_array(model._fit_X, f"the training samples of {_NAME}").astype(np.float64),
+            model.classes_[model._y],
+            metric=_metric(model),
+            classes=model.classes_,
+        )
+
+
+def _metric(model: Any) -> str:
+    """Return the metric as the contract calls it."""
+    effective = model.effective_metric_
+    parameters = {name: value for name, value in model.effective_metric_params_.items() if value is not None}
+    if parameters.pop("w", None) is not None:
+        raise UnsupportedModelError(
+            f"{_NAME} weighs features by metric_params['w'], but the chip weighs all the same; scale the features"
+            " before instead, with a scaler in a Pipeline."
+        )
+    if effective == "minkowski":
+        raise UnsupportedModelError(
+            f"{_NAME} has the metric 'minkowski' with p={parameters.get('p')!r}, but only p=1 (manhattan) and"
+            " p=2 (euclidean) are supported; use one of them."
+        )
+    metric = canonical_metric(effective, _NAME)
+    if parameters:
+        raise UnsupportedModelError(
+            f"{_NAME} has metric_params={parameters!r}, but the metrics of the chip take none; leave them out."
+        )
+    if _asked_for(model) != effective:
+        raise UnsupportedModelError(
+            f"{_NAME} has the metric {model.metric!r} with p={model.p!r}, but was fitted with {effective!r}; fit it"
+            " again after setting parameters."
+        )
+    return metric
+
+
+def _asked_for(model: Any) -> Any:
+    """Return the metric by the present parameters; fitting has turned Minkowski's into the plain ones."""
+    if model.metric != "minkowski":
+        return model.metric
+    p = (model.metric_params or {}).get("p", model.p)
+    return _MINKOWSKI.get(p, "minkowski")

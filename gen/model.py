@@ -1,0 +1,500 @@
+"""The prototype model that everything is generated from, in the user's own numbers and labels."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from prototile.arrays import Matrix, frozen, to_array, to_matrix, to_numbers
+from prototile.errors import InputError, UnsupportedModelError
+from prototile.record import Status
+
+#: Names under which users know the metrics, and what the contract calls them.
+METRIC_NAMES = {
+    "l1": "l1",
+    "manhattan": "l1",
+    "cityblock": "l1",
+    "l2": "l2",
+    "sqeuclidean": "l2",
+    "euclidean": "l2",
+}
+#: Chunks of the float reference hold at most this many distances (32 MB).
+_CHUNK_DISTANCES = 1 << 22
+
+_PAIRWISE = {"l1": "cityblock", "l2": "sqeuclidean"}
+
+
+def canonical_metric(metric: Any, where: str = "PrototypeModel") -> str:
+    """Return ``"l1"`` or ``"l2"`` for any name of them.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the metric is another one.
+    """
+    if isinstance(metric, str) and metric in METRIC_NAMES:
+        return METRIC_NAMES[metric]
+    raise UnsupportedModelError(
+        f"{where} has the metric {metric!r}, but the chip computes l1 (manhattan, cityblock) and"
+        " l2 (euclidean, sqeuclidean) only; train with one of these."
+    )
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class AffineMap:
+    """The user's preprocessing: ``z = x * scale + shift`` per feature, in float64.
+
+    Fitted scalers are turned into this form, so ``z`` can differ from theirs in the last bits of a float64.
+
+    Parameters
+    ----------
+    scale, shift
+        One finite number per feature, shape (features,).
+
+    Raises
+    ------
+    InputError
+        If the shapes differ or a value is not finite.
+    """
+
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+    def __init__(self, scale: ArrayLike, shift: ArrayLike) -> None:
+        scales, shifts = (
+            to_numbers(values, name).astype(np.float64) for values, name in ((scale, "scale"), (shift, "shift"))
+        )
+        if scales.ndim != 1 or scales.shape != shifts.shape or not scales.size:
+            raise InputError(
+                f"scale and shift must have one number per feature, not the shapes {scales.shape} and {shifts.shape}."
+            )
+        for name, values in (("scale", scales), ("shift", shifts)):
+            if not np.isfinite(values).all():
+                raise InputError(f"{name} must be finite, but feature {int(np.argmin(np.isfinite(values)))} is not.")
+        object.__setattr__(self, "scale", frozen(scales))
+        object.__setattr__(self, "shift", frozen(shifts))
+
+    @property
+    def features(self) -> int:
+        """Components of a vector."""
+        return int(self.scale.size)
+
+    def __call__(self, X: Matrix) -> NDArray[np.float64]:
+        """Map a matrix (rows, features) into the model's space, float64.
+
+        Raises
+        ------
+        InputError
+            If a result is too large for a float64.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            Z = X * self.scale + self.shift
+        return to_matrix(Z, "the preprocessed input").astype(np.float64)
+
+    def then(self, following: AffineMap) -> AffineMap:
+        """Return the one map that does this and then `following`."""
+        return AffineMap(self.scale * following.scale, self.shift * following.scale + following.shift)
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class PrototypeModel:
+    """Labelled prototypes with a metric: a nearest-prototype classifier, immutable and checked.
+
+    Parameters
+    ----------
+    prototypes
+        Array of shape (prototypes, features). An integer (or boolean) array is in chip units already: offset 0,
+        step 1, no negative value. A float array is in model units and will be quantised.
+    labels
+        One label per prototype: integers, strings, booleans, or floats with integer values.
+    metric
+        ``"l1"`` (``manhattan``, ``cityblock``) or ``"l2"`` (``sqeuclidean``, ``euclidean``).
+    radii
+        Influence fields, in units of the distance (for l2: of the **squared** distance); a prototype fires if its
+        distance is smaller. None: all fire. Otherwise
+
+        - a number: one for all,
+        - a dict from label to number: one per class (every class must be there),
+        - an array of shape (prototypes,) or (prototypes, 1): one per prototype,
+        - an array of shape (classes,) or (1, classes): one per class, in the order of `classes`.
+
+        With as many classes as prototypes a flat array could mean both. It is taken if both give every prototype
+        the same radius, and refused otherwise: use the two-dimensional shapes or a dict.
+    k
+        Neighbours that vote; must be 1.
+    classes
+        The label space in the order of the class indices; default: the sorted distinct labels, as in scikit-learn.
+        Classes without a prototype are allowed.
+    min_margin
+        Answers with a smaller margin are uncertain; in units of the distance. None: no such threshold.
+    reject
+        Label to predict when nothing fires; None: the label of the nearest prototype.
+    preprocess
+        Map from the user's input to the model's space; None: they are the same.
+    radii_inclusive
+        Whether a prototype also fires at exactly its radius, as in ``RadiusNeighborsClassifier``.
+
+    Attributes
+    ----------
+    prototypes : ndarray of shape (prototypes, features)
+        int64 (chip units) or float64, read-only.
+    labels : ndarray of shape (prototypes,)
+        Labels as given.
+    class_indices : ndarray of shape (prototypes,)
+        ``classes[class_indices] == labels``; int64.
+    radii : ndarray of shape (prototypes,), or None
+        float64, one per prototype whatever was given.
+    radii_kind : str
+        ``none``, ``common``, ``class`` or ``prototype``.
+
+    Raises
+    ------
+    InputError
+        If an array or a number has the wrong shape, kind or value.
+    UnsupportedModelError
+        If metric or `k` is none that the chip computes.
+    """
+
+    prototypes: Matrix
+    labels: NDArray[Any]
+    class_indices: NDArray[np.int64]
+    classes: NDArray[Any]
+    metric: str
+    radii: NDArray[np.float64] | None
+    radii_kind: str
+    radii_inclusive: bool
+    k: int
+    min_margin: float | None
+    reject: Any
+    preprocess: AffineMap | None
+
+    def __init__(
+        self,
+        prototypes: Any,
+        labels: Any,
+        metric: str = "l1",
+        radii: Any = None,
+        k: int = 1,
+        classes: Any = None,
+        min_margin: float | None = None,
+        reject: Any = None,
+        *,
+        preprocess: AffineMap | None = None,
+        radii_inclusive: bool = False,
+    ) -> None:
+        points = to_matrix(prototypes, "prototypes")
+        names = _checked_labels(labels, "labels")
+        if len(names) != len(points):
+            raise InputError(f"there are {len(points)} prototypes but {len(names)} labels; give one label each.")
+        space = np.unique(names) if classes is None else _checked_classes(classes)
+        indices = _class_indices(names, space)
+        _check_units(metric, radii, min_margin)
+        _check_k(k)
+        kind, radius = _radii_per_prototype(radii, indices, space)
+        if preprocess is not None and preprocess.features != points.shape[1]:
+            raise InputError(
+                f"the preprocessing has {preprocess.features} features, but the prototypes have {points.shape[1]}."
+            )
+        values = {
+            "prototypes": frozen(points),
+            "labels": frozen(names),
+            "class_indices": frozen(indices),
+            "classes": frozen(space),
+            "metric": canonical_metric(metric),
+            "radii": None if radius is None else frozen(radius),
+            "radii_kind": kind,
+            "radii_inclusive": bool(radii_inclusive),
+            "k": 1,
+            "min_margin": None if min_margin is None else _non_negative(min_margin, "min_margin"),
+            "reject": None if reject is None else _checked_reject(reject, space),
+            "preprocess": preprocess,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        return (
+            f"PrototypeModel({self.prototype_count} prototypes, {self.features} features, {self.class_count} classes,"
+            f" metric={self.metric!r}, radii={self.radii_kind!r})"
+        )
+
+    @property
+    def prototype_count(self) -> int:
+        """Prototypes of the model."""
+        return int(self.prototypes.shape[0])
+
+    @property
+    def features(self) -> int:
+        """Components of a vector."""
+        return int(self.prototypes.shape[1])
+
+    @property
+    def class_count(self) -> int:
+        """Classes of the label space."""
+        return int(self.classes.size)
+
+    @property
+    def in_chip_units(self) -> bool:
+        """Whether the prototypes are integers as the chip holds them."""
+        return self.prototypes.dtype.kind == "i"
+
+    def preceded_by(self, before: AffineMap) -> PrototypeModel:
+        """Return this model with `before` applied to its input first.
+
+        Raises
+        ------
+        InputError
+            If the numbers of features differ.
+        """
+        if before.features != self.features:
+            raise InputError(
+                f"the preprocessing has {before.features} features, but the prototypes have {self.features}."
+            )
+        model = copy(self)
+        preprocess = before if self.preprocess is None else before.then(self.preprocess)
+        object.__setattr__(model, "preprocess", preprocess)
+        return model
+
+    def transform(self, X: Any) -> Matrix:
+        """Check the user's vectors and apply the preprocessing.
+
+        Parameters
+        ----------
+        X
+            Array-like of shape (rows, features).
+
+        Returns
+        -------
+        ndarray of shape (rows, features)
+            Model-space vectors; int64 if X held integers and there is no preprocessing, else float64.
+
+        Raises
+        ------
+        InputError
+            If the shape is another or a value is not a finite number.
+        """
+        matrix = to_matrix(X, "X", features=self.features)
+        return matrix if self.preprocess is None else self.preprocess(matrix)
+
+    def distances(self, Z: Matrix) -> NDArray[np.float64]:
+        """Distances in float64 of model-space vectors (rows, features) to all prototypes, shape (rows, prototypes)."""
+        # Imported here: scikit-learn takes a second to import, and most commands never need it.
+        from sklearn.metrics import pairwise_distances
+
+        result: NDArray[np.float64] = pairwise_distances(
+            Z.astype(np.float64), self.prototypes.astype(np.float64), metric=_PAIRWISE[self.metric]
+        )
+        return result
+
+    def fires(self, distances: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which prototypes fire at these distances, shape (rows, prototypes)."""
+        if self.radii is None:
+            return np.ones(distances.shape, dtype=np.bool_)
+        fires: NDArray[np.bool_] = distances <= self.radii if self.radii_inclusive else distances < self.radii
+        return fires
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Labels by this model in float64, before any quantisation: what the chip is measured against.
+
+        Parameters
+        ----------
+        X
+            Array-like of shape (rows, features), before preprocessing.
+
+        Returns
+        -------
+        ndarray of shape (rows,)
+            Labels, of the first prototype in the contract's order.
+
+        Raises
+        ------
+        InputError
+            If the shape is another or a value is not a finite number.
+        """
+        Z = self.transform(X)
+        chunk = max(1, _CHUNK_DISTANCES // self.prototype_count)
+        parts = [self._predict_chunk(Z[start : start + chunk]) for start in range(0, len(Z), chunk)]
+        return np.concatenate(parts)
+
+    def to_labels(self, label: NDArray[Any], status: NDArray[Any]) -> NDArray[Any]:
+        """Translate the fields ``label`` and ``status`` of decision records into the user's labels.
+
+        Parameters
+        ----------
+        label
+            Class indices, shape (rows,).
+        status
+            `Status` values, shape (rows,).
+
+        Returns
+        -------
+        ndarray of shape (rows,)
+            Labels; `reject`, if there is one, where nothing fired.
+        """
+        predicted: NDArray[Any] = self.classes[label]
+        if self.reject is None:
+            return predicted
+        reject = np.asarray([self.reject], dtype=object if predicted.dtype.kind == "O" else None)
+        return np.where(np.asarray(status) == Status.UNKNOWN, reject, predicted)
+
+    def decide_by(self, distances: NDArray[np.float64], fires: NDArray[np.bool_]) -> NDArray[Any]:
+        """Labels of the first prototype in the order (not firing, distance, index).
+
+        Parameters
+        ----------
+        distances, fires
+            Shape (rows, prototypes).
+
+        Returns
+        -------
+        ndarray of shape (rows,)
+            Labels; `reject`, if there is one, where nothing fires.
+        """
+        any_fires: NDArray[np.bool_] = np.asarray(fires.any(axis=1))
+        winner = np.where(fires | ~any_fires[:, None], distances, np.inf).argmin(axis=1)
+        status = np.where(any_fires, Status.IDENTIFIED, Status.UNKNOWN)
+        return self.to_labels(self.class_indices[winner], status)
+
+    def _predict_chunk(self, Z: Matrix) -> NDArray[Any]:
+        distances = self.distances(Z)
+        return self.decide_by(distances, self.fires(distances))
+
+
+def _checked_labels(labels: Any, name: str) -> NDArray[Any]:
+    if isinstance(labels, (list, tuple)) and len({isinstance(label, (str, bytes)) for label in labels}) > 1:
+        raise InputError(f"{name} must be all strings or all numbers, not a mixture of both.")
+    array = to_array(labels, name)
+    if array.ndim != 1:
+        raise InputError(f"{name} must have one dimension, not the shape {array.shape}.")
+    if array.size == 0:
+        raise InputError(f"{name} must not be empty.")
+    if array.dtype.kind == "f":
+        unusable: NDArray[np.bool_] = np.asarray(~np.isfinite(array) | (array != np.rint(array)))
+        if unusable.any():
+            raise InputError(
+                f"{name} must be classes, but {name}[{int(unusable.argmax())}] is {float(array[unusable][0])!r};"
+                " give integers or strings."
+            )
+    elif array.dtype.kind == "O":
+        kinds = {type(label) for label in array}
+        if not (all(issubclass(kind, str) for kind in kinds) or kinds <= {int} or kinds <= {bool}):
+            listed = ", ".join(sorted(kind.__name__ for kind in kinds))
+            raise InputError(f"{name} must be all integers, all strings or all booleans, not values of type {listed}.")
+    elif array.dtype.kind not in "biuUS":
+        raise InputError(f"{name} must be integers, strings or booleans, not of type {array.dtype}.")
+    return array
+
+
+def _checked_classes(classes: Any) -> NDArray[Any]:
+    space = _checked_labels(classes, "classes")
+    distinct, counts = np.unique(space, return_counts=True)
+    if distinct.size != space.size:
+        raise InputError(f"classes must be distinct, but {distinct[counts > 1][0].item()!r} is there twice.")
+    return space
+
+
+def _same_kind(first: NDArray[Any], second: NDArray[Any]) -> bool:
+    """Whether labels of both arrays can be equal: NumPy would turn a number into a string to compare them."""
+    return _is_text(first) == _is_text(second)
+
+
+def _is_text(labels: NDArray[Any]) -> bool:
+    return labels.dtype.kind in "US" or (labels.dtype.kind == "O" and isinstance(labels.flat[0], (str, bytes)))
+
+
+def _class_indices(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
+    if not _same_kind(labels, classes):
+        raise InputError(f"labels are of type {labels.dtype}, but classes of type {classes.dtype}; use one kind.")
+    order = np.argsort(classes, kind="stable")
+    places = np.searchsorted(classes, labels, sorter=order)
+    indices = order[np.minimum(places, classes.size - 1)]
+    strange = np.asarray(classes[indices] != labels)
+    if strange.any():
+        raise InputError(f"the label {labels[strange][0]!r} is not in classes {classes.tolist()!r}; add it there.")
+    return indices.astype(np.int64)
+
+
+def _check_k(k: Any) -> None:
+    if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise InputError(f"k must be a positive integer, not {k!r}.")
+    if k != 1:
+        raise UnsupportedModelError(
+            f"k must be 1, not {k}: the grid hands on the one nearest prototype per class and holds no vote yet;"
+            " use k=1, for instance on a few k-means centres per class, which average as neighbours do."
+        )
+
+
+def _check_units(metric: Any, radii: Any, min_margin: Any) -> None:
+    if metric == "euclidean" and (radii is not None or min_margin is not None):
+        raise InputError(
+            "radii and min_margin with metric 'euclidean' could be lengths or squared lengths;"
+            " say metric='l2' and give them squared, as the chip compares them."
+        )
+
+
+def _non_negative(value: Any, name: str) -> float:
+    array = to_numbers(value, name)
+    if array.ndim != 0:
+        raise InputError(f"{name} must be one number, not an array of the shape {array.shape}.")
+    number = float(array)
+    if np.isnan(number) or number < 0:
+        raise InputError(f"{name} must be a number that is not negative, not {number!r}.")
+    return number
+
+
+def _radii_per_prototype(
+    radii: Any, indices: NDArray[np.int64], classes: NDArray[Any]
+) -> tuple[str, NDArray[np.float64] | None]:
+    """Return the kind of the radii and one radius per prototype."""
+    count = len(indices)
+    if radii is None:
+        return "none", None
+    if isinstance(radii, dict):
+        return "class", _radii_of_dict(radii, classes)[indices]
+    values = to_numbers(radii, "radii").astype(np.float64)
+    bad = np.atleast_1d(np.isnan(values) | (values < 0))
+    if bad.any():
+        raise InputError(
+            f"radii must be numbers that are not negative, but one is {float(np.atleast_1d(values)[bad][0])!r}."
+        )
+    if values.ndim == 0:
+        return "common", np.full(count, float(values))
+    per_class = values.shape in {(classes.size,), (1, classes.size)}
+    per_prototype = values.shape in {(count,), (count, 1)}
+    flat = values.ravel()
+    if per_class and per_prototype and not np.array_equal(flat[indices], flat):
+        raise InputError(
+            f"radii of the shape {values.shape} could be one per prototype or one per class, as there are {count} of"
+            f" each; give the shape ({count}, 1) for prototypes, or (1, {count}) or a dict from label to radius"
+            " for classes."
+        )
+    if per_class:
+        return "class", flat[indices]
+    if per_prototype:
+        return "prototype", flat
+    raise InputError(
+        f"radii must be one number, one per class ({classes.size}) or one per prototype ({count}),"
+        f" not an array of the shape {values.shape}."
+    )
+
+
+def _radii_of_dict(radii: dict[Any, Any], classes: NDArray[Any]) -> NDArray[np.float64]:
+    names = classes.tolist()
+    strange = [label for label in radii if label not in names]
+    if strange:
+        raise InputError(f"radii name the class {strange[0]!r}, which the model does not have.")
+    missing = [label for label in names if label not in radii]
+    if missing:
+        raise InputError(f"radii name no radius for the class {missing[0]!r}; give one for each class.")
+    return np.array([_non_negative(radii[label], f"the radius of class {label!r}") for label in names])
+
+
+def _checked_reject(reject: Any, classes: NDArray[Any]) -> Any:
+    array = _checked_labels([reject], "reject")
+    if not _same_kind(array, classes):
+        raise InputError(f"reject must be a label of the same kind as the classes ({classes.dtype}), not {reject!r}.")
+    return array.tolist()[0]
