@@ -33,13 +33,11 @@ class SerialCRC32(wiring.Component):
     """
 
     def __init__(self):
-        super().__init__(
-            {"clear": In(1), "enable": In(1), "i": In(1), "read": In(1), "o": Out(1), "residue": Out(1)}
-        )
+        super().__init__({"clear": In(1), "enable": In(1), "i": In(1), "read": In(1), "o": Out(1), "residue": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
-        register = Signal(32, init=0xFFFF_FFFF)
+        register = Signal(32, init=0xFFFF_FFFF, reset_less=True)
         feedback = Signal()
         m.d.comb += [
             self.o.eq(~register[0]),

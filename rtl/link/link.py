@@ -4,11 +4,11 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..layout import query_layout, record_layout
-from .framing import Stuffer, Unstuffer
-from .request import RequestReceiver
-from .response import ResponseSender
-from .uart import UARTReceiver, UARTTransmitter
+from prototile.rtl.layout import query_layout, record_layout
+from prototile.rtl.link.framing import Stuffer, Unstuffer
+from prototile.rtl.link.request import RequestReceiver
+from prototile.rtl.link.response import ResponseSender
+from prototile.rtl.link.uart import UARTReceiver, UARTTransmitter
 
 
 class Link(wiring.Component):
@@ -91,7 +91,6 @@ class Link(wiring.Component):
         m.submodules.responses = responses = self.responses
         m.submodules.stuffer = stuffer = Stuffer()
         m.submodules.transmitter = transmitter = self.transmitter
-        wiring.connect(m, receiver.o, unstuffer.i)
         wiring.connect(m, unstuffer.o, requests.i)
         wiring.connect(m, requests.query, wiring.flipped(self.query))
         wiring.connect(m, requests.notice, responses.notice)
@@ -100,10 +99,15 @@ class Link(wiring.Component):
         wiring.connect(m, stuffer.o, transmitter.i)
         m.d.comb += [
             receiver.rx.eq(self.rx),
+            unstuffer.data.eq(receiver.data),
+            unstuffer.shift.eq(receiver.shift),
+            unstuffer.index.eq(receiver.index),
+            unstuffer.complete.eq(receiver.complete),
+            unstuffer.error.eq(receiver.error),
             requests.damaged.eq(unstuffer.damaged),
             responses.testing.eq(requests.testing),
             responses.expected.eq(requests.expected),
-            requests.answered.eq(responses.answered),
+            requests.answered.eq(self.record.valid & self.record.ready),
             self.tx.eq(transmitter.tx),
         ]
         return m

@@ -1,14 +1,17 @@
-"""Requests: from the bytes of frames to queries of the core."""
+"""Requests: from the bits of frames to queries of the core."""
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from contextlib import contextmanager
+
+from amaranth.hdl import C, Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
 
-from ..checks import positive
-from ..layout import query_layout
-from .crc import SerialCRC32
-from .framing import FRAMED
-from .protocol import (
+from prototile.rtl.checks import positive
+from prototile.rtl.layout import query_layout
+from prototile.rtl.link.crc import SerialCRC32
+from prototile.rtl.link.framing import FRAME_BIT
+from prototile.rtl.link.protocol import (
     COMMAND_WIDTH,
     CRC_WIDTH,
     LENGTH_WIDTH,
@@ -32,8 +35,8 @@ class RequestReceiver(wiring.Component):
     answered with `Fault.BUSY`. A core that is ready must stay so while no word enters, and within a query.
     A self-test has the core for itself, so that its record cannot be taken for another's.
 
-    - Throughput: a byte every 9 cycles, so that a line with 4 clocks a bit is never too fast.
-    - Latency: the last word is offered 2 cycles after the flag.
+    - Throughput: a bit every 2 cycles.
+    - Latency: the last word is offered in the cycle after the flag.
 
     Parameters
     ----------
@@ -49,7 +52,7 @@ class RequestReceiver(wiring.Component):
     Attributes
     ----------
     i : In(stream), always ready
-        `FRAMED`.
+        `FRAME_BIT`.
     damaged : In(1)
         What the frame holds is not what was sent.
     query : Out(stream)
@@ -84,7 +87,7 @@ class RequestReceiver(wiring.Component):
             raise ValueError(f"a query of {words} words of {word_width} bits is longer than a frame's payload may be")
         super().__init__(
             {
-                "i": In(stream.Signature(FRAMED, always_ready=True)),
+                "i": In(stream.Signature(FRAME_BIT, always_ready=True)),
                 "damaged": In(1),
                 "query": Out(stream.Signature(query_layout(word_width, saturated_width))),
                 "answered": In(1),
@@ -111,98 +114,109 @@ class RequestReceiver(wiring.Component):
         entered = Signal()
         outstanding = self._count_queries(m, entered)
 
-        # A byte, and how many of its bits were taken already.
-        byte = Signal(8, reset_less=True)
-        taken = Signal(3)
-        active = Signal()
-        step = Signal()
-        bit = byte[0]
-        word_waits = Signal()
-        m.d.comb += step.eq(active & ~(word_waits & ~self.query.ready))
-
-        # What is known of the frame.
-        bad = Signal()
-        command = Signal(Command)
-        known = Signal()
+        # What is known of the frame. `fault` is what its response will be, should nothing else come.
+        command = Signal(Command, reset_less=True)
         sequence = Signal(SEQUENCE_WIDTH, reset_less=True)
-        fault = Signal(Fault)
-        wrong_length = Signal()
-        started = Signal()
+        fault = Signal(Fault, reset_less=True)
+        bad = Signal(reset_less=True)
+        unknown = Signal(reset_less=True)
+        wrong_length = Signal(reset_less=True)
+        started = Signal(reset_less=True)
 
         # Bits taken of the part of the frame that the state names; words taken of the query.
-        position = Signal(range(max(CRC_WIDTH, self.word_width)))
-        words = Signal(range(max(2, self.words)))
+        position = Signal(range(max(CRC_WIDTH, self.word_width)), reset_less=True)
+        words = Signal(range(max(2, self.words)), reset_less=True)
         word = Signal(self.word_width, reset_less=True)
+        word_waits = Signal()
         saturated = Signal(self.saturated_width, reset_less=True)
 
-        item = self.i.payload
+        bit = self.i.payload.bit
         flag = Signal()
-        intact = Signal()
+        step = Signal()
+        begin = Signal()
+        part_end = Signal()
         m.d.comb += [
-            flag.eq(self.i.valid & item.flag),
-            intact.eq(~(bad | self.damaged | active) & crc.residue),
+            flag.eq(self.i.valid & self.i.payload.flag),
+            step.eq(self.i.valid & ~self.i.payload.flag),
             crc.i.eq(bit),
             crc.enable.eq(step),
-            self.query.valid.eq(word_waits),
+            crc.clear.eq(begin),
             self.query.payload.data.eq(word),
             self.query.payload.saturated.eq(saturated),
             self.query.payload.tag.eq(sequence),
             self.notice.payload.fault.eq(fault),
             self.notice.payload.sequence.eq(sequence),
         ]
-
+        with m.If(step):
+            m.d.sync += position.eq(position + 1)
+        with m.If(begin | part_end):
+            m.d.sync += position.eq(0)
+        with m.If(self.damaged):
+            m.d.sync += bad.eq(1)
+        with m.If(word_waits):
+            m.d.comb += self.query.valid.eq(1)
+            # A core that lets words wait, against the contract, loses the query but does not get a wrong one.
+            with m.If(step):
+                m.d.sync += bad.eq(1)
         with m.If(self.query.ready):
             m.d.sync += word_waits.eq(0)
-        with m.If(step):
-            m.d.sync += [byte.eq(byte >> 1), taken.eq(taken + 1), position.eq(position + 1)]
-            with m.If(taken == 7):
-                m.d.sync += active.eq(0)
-        with m.If(self.i.valid & ~item.flag):
-            m.d.sync += [byte.eq(item.data), active.eq(1)]
-        with m.If(self.damaged | (self.i.valid & active)):
-            m.d.sync += bad.eq(1)
 
-        def part(width, following):
-            """Leave the state after `width` bits."""
-            with m.If(step & (position == width - 1)):
-                m.d.sync += position.eq(0)
-                m.next = following
-
-        def cut_short():
-            """End a frame that is not complete."""
-            with m.If(flag):
-                m.next = "DISCARD"
+        @contextmanager
+        def part(width):
+            """What happens with the last of `width` bits."""
+            place = position[: bits_for(width - 1)]
+            with m.If(step & (place == width - 1)):
+                m.d.comb += part_end.eq(1)
+                yield
 
         def number(target):
             """Take the next bit of a 16-bit number; what `target` has no room for must be zero."""
             with m.If(step):
-                with m.If(position < len(target)):
+                with m.If(position[:4] < len(target)):
                     m.d.sync += target.eq(Cat(target[1:], bit))
                 with m.Elif(bit):
                     m.d.sync += bad.eq(1)
 
+        def end_of_frame():
+            with m.If(flag):
+                m.next = "VERDICT"
+
+        padding = 8 * byte_count(self.words * self.word_width) - self.words * self.word_width
         with m.FSM():
             # What comes before the first flag is the tail of a frame, or the noise of a cable being plugged.
             with m.State("HUNT"), m.If(flag):
                 m.next = "BEGIN"
 
             with m.State("BEGIN"):
-                m.d.comb += crc.clear.eq(1)
-                m.d.sync += [position.eq(0), bad.eq(0), wrong_length.eq(0), started.eq(0), words.eq(0)]
+                m.d.comb += begin.eq(1)
+                m.d.sync += [
+                    bad.eq(0),
+                    unknown.eq(0),
+                    wrong_length.eq(0),
+                    started.eq(0),
+                    words.eq(0),
+                    fault.eq(Fault.DAMAGED),
+                ]
                 m.next = "COMMAND"
 
             with m.State("COMMAND"):
-                with m.If(self.i.valid & ~item.flag):
-                    m.d.sync += [command.eq(item.data[:2]), known.eq((item.data[2:] == 0) & (item.data[:2] != 0))]
-                part(COMMAND_WIDTH, "SEQUENCE")
+                with m.If(step):
+                    with m.If(position[:3] < len(command.as_value())):
+                        m.d.sync += command.eq(Cat(command.as_value()[1:], bit))
+                    with m.Elif(bit):
+                        m.d.sync += unknown.eq(1)
+                with part(COMMAND_WIDTH):
+                    m.next = "SEQUENCE"
+                # Flags may follow each other: nothing between them is no frame.
                 with m.If(flag & (bad | self.damaged)):
-                    m.next = "DISCARD"
+                    m.next = "VERDICT"
 
             with m.State("SEQUENCE"):
                 with m.If(step):
                     m.d.sync += sequence.eq(Cat(sequence[1:], bit))
-                part(SEQUENCE_WIDTH, "LENGTH")
-                cut_short()
+                with part(SEQUENCE_WIDTH):
+                    m.next = "LENGTH"
+                end_of_frame()
 
             with m.State("LENGTH"):
                 expected_bit = Signal()
@@ -210,20 +224,18 @@ class RequestReceiver(wiring.Component):
                 with m.Switch(command):
                     for value, length in self.payload_lengths.items():
                         with m.Case(value):
-                            m.d.comb += expected_bit.eq(Const(length, LENGTH_WIDTH).bit_select(position[:4], 1))
+                            m.d.comb += expected_bit.eq(C(length, LENGTH_WIDTH).bit_select(position[:4], 1))
                 m.d.comb += wrong.eq(wrong_length | (bit ^ expected_bit))
                 with m.If(step):
                     m.d.sync += wrong_length.eq(wrong)
-                with m.If(step & (position == LENGTH_WIDTH - 1)):
-                    m.d.sync += position.eq(0)
-                    with m.If(~known):
+                with part(LENGTH_WIDTH):
+                    with m.If(unknown | (command == Command.ERROR)):
                         m.d.sync += fault.eq(Fault.UNKNOWN_COMMAND)
-                        m.next = "SKIP"
+                        m.next = "REST"
                     with m.Elif(wrong):
                         m.d.sync += fault.eq(Fault.WRONG_LENGTH)
-                        m.next = "SKIP"
+                        m.next = "REST"
                     with m.Elif(command == Command.IDENTIFY):
-                        m.d.sync += fault.eq(Fault.NONE)
                         m.next = "CHECK"
                     with m.Elif(
                         ~self.query.ready
@@ -232,59 +244,62 @@ class RequestReceiver(wiring.Component):
                         | ((command == Command.SELF_TEST) & (outstanding != 0))
                     ):
                         m.d.sync += fault.eq(Fault.BUSY)
-                        m.next = "SKIP"
+                        m.next = "REST"
                     with m.Elif(command == Command.SELF_TEST):
                         m.next = "EXPECTED"
                     with m.Else():
                         m.next = "SATURATED"
-                cut_short()
+                end_of_frame()
 
             with m.State("EXPECTED"):
                 number(self.expected)
-                part(NUMBER_WIDTH, "SATURATED")
-                cut_short()
+                with part(NUMBER_WIDTH):
+                    m.next = "SATURATED"
+                end_of_frame()
 
             with m.State("SATURATED"):
                 number(saturated)
-                part(NUMBER_WIDTH, "WORDS")
-                cut_short()
+                with part(NUMBER_WIDTH):
+                    m.next = "WORDS"
+                end_of_frame()
 
-            padding = 8 * byte_count(self.words * self.word_width) - self.words * self.word_width
             with m.State("WORDS"):
                 with m.If(step):
                     m.d.sync += word.eq(Cat(word[1:], bit))
-                    with m.If(position == self.word_width - 1):
-                        m.d.sync += [position.eq(0), words.eq(words + 1)]
-                        with m.If(words == self.words - 1):
-                            m.next = "PADDING" if padding else "CHECK"
-                        with m.Else():
-                            m.d.sync += [word_waits.eq(1), started.eq(1)]
-                cut_short()
+                with part(self.word_width):
+                    m.d.sync += words.eq(words + 1)
+                    with m.If(words == self.words - 1):
+                        m.next = "PADDING" if padding else "CHECK"
+                    with m.Else():
+                        m.d.sync += [word_waits.eq(1), started.eq(1)]
+                end_of_frame()
 
             if padding:
                 with m.State("PADDING"):
                     with m.If(step & bit):
                         m.d.sync += bad.eq(1)
-                    part(padding, "CHECK")
-                    cut_short()
+                    with part(padding):
+                        m.next = "CHECK"
+                    end_of_frame()
 
             with m.State("CHECK"):
-                part(CRC_WIDTH, "END")
-                cut_short()
+                with part(CRC_WIDTH):
+                    m.d.sync += fault.eq(Fault.NONE)
+                    m.next = "REST"
+                end_of_frame()
 
-            with m.State("END"):
-                with m.If(step):
+            with m.State("REST"):
+                with m.If(step & (fault == Fault.NONE)):
                     m.d.sync += bad.eq(1)
-                with m.If(flag):
-                    m.next = "DISCARD"
-                    with m.If(intact):
-                        m.next = "SERVE"
-                        with m.If(command == Command.IDENTIFY):
-                            m.next = "NOTICE"
+                end_of_frame()
 
-            with m.State("SKIP"), m.If(flag):
-                m.next = "DISCARD"
-                with m.If(intact):
+            with m.State("VERDICT"):
+                with m.If(bad | ~crc.residue | (fault == Fault.DAMAGED)):
+                    m.d.sync += [fault.eq(Fault.DAMAGED), sequence.eq(0)]
+                    m.next = "DROP"
+                with m.Elif((fault == Fault.NONE) & (command != Command.IDENTIFY)):
+                    m.next = "SERVE"
+                with m.Else():
                     m.next = "NOTICE"
 
             with m.State("SERVE"):
@@ -292,8 +307,7 @@ class RequestReceiver(wiring.Component):
                 with m.If(self.query.ready):
                     m.next = "BEGIN"
 
-            with m.State("DISCARD"):
-                m.d.sync += [sequence.eq(0), fault.eq(Fault.DAMAGED)]
+            with m.State("DROP"):
                 m.d.comb += [
                     self.query.valid.eq(started),
                     self.query.payload.last.eq(1),

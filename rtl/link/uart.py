@@ -1,17 +1,18 @@
-"""Asynchronous serial lines: eight data bits, least significant first, no parity, one stop bit."""
+"""Asynchronous serial lines: eight data bits, least significant first, no parity, one stop bit.
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+Both directions go bit by bit, because everything behind them does: a frame is taken apart, put together and checked at the
+pace of the line, and no byte needs a register of its own.
+"""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from ..checks import positive
+from prototile.rtl.checks import positive
 
 #: Fewer clocks a bit leave no middle to sample once the edges are synchronised.
 SMALLEST_DIVISOR = 4
-
-#: A character of the line: ``error`` says that its stop bit was low, so that ``data`` means nothing.
-CHARACTER = data.StructLayout({"data": 8, "error": 1})
 
 
 def _check_divisor(divisor: int) -> None:
@@ -27,8 +28,7 @@ class UARTReceiver(wiring.Component):
     forgotten. After a character with an error, the line must be high once before the next start bit counts, so a break is
     one error and not many.
 
-    - Latency: a character is delivered in the middle of its stop bit.
-    - ``o.payload.data`` stays as it is until the first data bit of the next character.
+    - Latency: ``complete`` comes in the middle of the stop bit, 2 or 3 cycles late for the synchroniser.
 
     Parameters
     ----------
@@ -39,44 +39,61 @@ class UARTReceiver(wiring.Component):
     ----------
     rx : In(1)
         The line, of any clock domain.
-    o : Out(stream), always ready
-        `CHARACTER`, for one cycle.
+    data : Out(8)
+        Shift register: the latest eight data bits.
+    shift : Out(1)
+        For one cycle: a data bit was sampled, and ``data[0]`` is about to leave.
+    index : Out(3)
+        Which bit of its character that is; the leaving bit has the same index in the character before.
+    complete : Out(1)
+        For one cycle: ``data`` is a character.
+    error : Out(1)
+        For one cycle, instead of ``complete``: the stop bit was low.
     """
 
     def __init__(self, *, divisor: int):
         _check_divisor(divisor)
         self.divisor = divisor
-        super().__init__({"rx": In(1, init=1), "o": Out(stream.Signature(CHARACTER, always_ready=True))})
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "data": Out(8),
+                "shift": Out(1),
+                "index": Out(3),
+                "complete": Out(1),
+                "error": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         rx = Signal(init=1)
         m.submodules.synchronizer = FFSynchronizer(self.rx, rx, init=1)
 
-        timer = Signal(range(self.divisor))
-        # Bits come in at the top. A one that starts there and leaves at the bottom counts them.
-        bits = Signal(8)
-        first = Const(0x80, 8)
-        m.d.comb += [self.o.payload.data.eq(bits), self.o.payload.error.eq(~rx)]
-        with m.If(timer != 0):
-            m.d.sync += timer.eq(timer - 1)
+        timer = Signal(range(self.divisor), reset_less=True)
+        tick = Signal()
+        restart = Signal()
+        m.d.comb += [tick.eq(timer == self.divisor - 1), restart.eq(tick)]
+        m.d.sync += timer.eq(timer + 1)
+        with m.If(restart):
+            m.d.sync += timer.eq(0)
         with m.FSM():
-            with m.State("IDLE"), m.If(~rx):
-                m.d.sync += timer.eq(self.divisor // 2 - 1)
-                m.next = "START"
-            with m.State("START"), m.If(timer == 0):
-                m.d.sync += timer.eq(self.divisor - 1)
+            with m.State("IDLE"):
+                m.d.comb += restart.eq(1)
+                with m.If(~rx):
+                    m.next = "START"
+            with m.State("START"), m.If(timer == self.divisor // 2 - 1):
+                m.d.comb += restart.eq(1)
+                m.next = "DATA"
                 with m.If(rx):
                     m.next = "IDLE"
-                with m.Else():
-                    m.d.sync += bits.eq(first)
-                    m.next = "DATA"
-            with m.State("DATA"), m.If(timer == 0):
-                m.d.sync += [timer.eq(self.divisor - 1), bits.eq(Cat(bits[1:], rx))]
-                with m.If(bits[0]):
+            with m.State("DATA"), m.If(tick):
+                m.d.comb += self.shift.eq(1)
+                m.d.sync += [self.data.eq(Cat(self.data[1:], rx)), self.index.eq(self.index + 1)]
+                with m.If(self.index == 7):
                     m.next = "STOP"
-            with m.State("STOP"), m.If(timer == 0):
-                m.d.comb += self.o.valid.eq(1)
+            with m.State("STOP"), m.If(tick):
+                m.d.comb += [self.complete.eq(rx), self.error.eq(~rx)]
                 m.next = "IDLE"
                 with m.If(~rx):
                     m.next = "BREAK"
@@ -86,10 +103,12 @@ class UARTReceiver(wiring.Component):
 
 
 class UARTTransmitter(wiring.Component):
-    """Puts bytes on a line.
+    """Puts characters on a line.
 
-    - Throughput: a byte every ``10 * divisor`` cycles, without a gap while ``i.valid`` is high.
-    - Latency: the start bit begins with the cycle after the transfer.
+    A character begins when ``i.valid`` is high, and ``i.valid`` must stay high until its eight bits were taken.
+
+    - Throughput: a character every ``10 * divisor + 1`` cycles.
+    - Latency: the start bit begins one cycle after ``i.valid`` rises.
 
     Parameters
     ----------
@@ -99,7 +118,7 @@ class UARTTransmitter(wiring.Component):
     Attributes
     ----------
     i : In(stream)
-        Bytes.
+        Bits, eight a character, least significant first.
     tx : Out(1)
         The line, from a flip-flop.
     """
@@ -107,24 +126,32 @@ class UARTTransmitter(wiring.Component):
     def __init__(self, *, divisor: int):
         _check_divisor(divisor)
         self.divisor = divisor
-        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
+        super().__init__({"i": In(stream.Signature(1)), "tx": Out(1, init=1)})
 
     def elaborate(self, platform):
         m = Module()
-        timer = Signal(range(self.divisor))
-        # Start bit, data, stop bit; zeros follow the stop bit, so what is left when it is on the line is a single one.
-        bits = Signal(10, init=1)
-        last = Signal()
-        m.d.comb += [
-            self.tx.eq(bits[0]),
-            last.eq(bits[1:] == 0),
-            self.i.ready.eq(last & (timer == 0)),
-        ]
-        with m.If(timer != 0):
-            m.d.sync += timer.eq(timer - 1)
-        with m.Elif(~last | self.i.valid):
-            m.d.sync += [
-                timer.eq(self.divisor - 1),
-                bits.eq(Mux(last, Cat(Const(0, 1), self.i.payload, Const(1, 1)), bits >> 1)),
-            ]
+        timer = Signal(range(self.divisor), reset_less=True)
+        tick = Signal()
+        restart = Signal()
+        index = Signal(3)
+        m.d.comb += [tick.eq(timer == self.divisor - 1), restart.eq(tick)]
+        m.d.sync += timer.eq(timer + 1)
+        with m.If(restart):
+            m.d.sync += timer.eq(0)
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += restart.eq(1)
+                with m.If(self.i.valid):
+                    m.d.sync += self.tx.eq(0)
+                    m.next = "DATA"
+            with m.State("DATA"), m.If(tick):
+                m.d.comb += self.i.ready.eq(1)
+                m.d.sync += [self.tx.eq(self.i.payload), index.eq(index + 1)]
+                with m.If(index == 7):
+                    m.next = "LAST"
+            with m.State("LAST"), m.If(tick):
+                m.d.sync += self.tx.eq(1)
+                m.next = "STOP"
+            with m.State("STOP"), m.If(tick):
+                m.next = "IDLE"
         return m

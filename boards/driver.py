@@ -1,0 +1,1001 @@
+"""Talks to a prototile chip over a serial port.
+
+This module stands alone: it needs NumPy and pyserial, not prototile. In a design's folder it lies in ``driver/``, with the
+description of the chip (``chip.json``, ``prototypes.npy``) beside it::
+
+    from driver import Chip, Driver
+
+    chip = Chip.load("chip.json")
+    with Driver.open("/dev/ttyUSB0", chip) as driver:
+        print(driver.predict(X))  # X: rows of features, as the model's own preprocessing gives them
+
+From a terminal::
+
+    python driver.py /dev/ttyUSB0 vectors.csv
+    python driver.py /dev/ttyUSB0 --self-test
+    python driver.py /dev/ttyUSB0 --identify
+
+Whatever goes wrong is a `DriverError`.
+"""
+
+import argparse
+import csv
+import json
+import struct
+import sys
+import time
+import zlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self, TextIO
+
+import numpy as np
+import serial  # type: ignore[import-untyped]  # pyserial has no type information
+from numpy.typing import ArrayLike, NDArray
+from serial.tools import list_ports  # type: ignore[import-untyped]  # pyserial has no type information
+
+try:
+    from termios import error as _TerminalError
+except ImportError:  # Windows has no termios
+    _TerminalError = OSError  # type: ignore[misc,assignment]  # the place of a class that does not exist there
+
+#: One row per query, as a chip decides it. ``label`` and ``runner_up`` are class indices; ``runner_up`` is -1 without
+#: another class; ``status`` is 0 identified, 1 uncertain, 2 unknown.
+RECORD_DTYPE = np.dtype(
+    [
+        ("prototype", np.int32),
+        ("distance", np.int64),
+        ("label", np.int32),
+        ("runner_up", np.int32),
+        ("margin", np.int64),
+        ("status", np.int8),
+        ("tie", np.bool_),
+        ("saturated", np.int32),
+    ]
+)
+STATUS_NAMES = ("identified", "uncertain", "unknown")
+UNKNOWN = STATUS_NAMES.index("unknown")
+METRICS = ("l1", "l2")
+
+#: Queries that may be on their way at once; a chip holds that many.
+WINDOW = 4
+#: Seconds that one reading of the port waits for a byte.
+POLL_SECONDS = 0.02
+#: Seconds to wait before asking a busy chip again; doubled each time.
+BUSY_SECONDS = 0.01
+
+
+class DriverError(Exception):
+    """Base of what can go wrong between host and chip; the message is one sentence, fit to be shown as it is."""
+
+
+class ChipFileError(DriverError):
+    """The description of the chip is missing, damaged, or of another version."""
+
+
+class VectorError(DriverError):
+    """The queries have the wrong shape or type, or hold NaN or infinity."""
+
+
+class PortError(DriverError):
+    """The serial port is missing, busy, forbidden, or was unplugged."""
+
+
+class NoAnswerError(DriverError):
+    """The chip did not answer, in spite of retries."""
+
+
+class RefusedError(DriverError):
+    """The chip refuses what this driver asks of it."""
+
+
+class DigestMismatch(DriverError):
+    """The connected chip holds another design."""
+
+
+class SelfTestError(DriverError):
+    """Prototypes of the chip did not recognise themselves."""
+
+
+# --- What a chip is -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What a chip says about itself.
+
+    Parameters
+    ----------
+    digest
+        32 hexadecimal digits that tell one design from another.
+    features, bits, lanes
+        Components of a query, bits of each, components of one word.
+    metric
+        One of `METRICS`.
+    prototypes, classes
+        Sizes of the model.
+    rows, columns, pes_per_tile, prototypes_per_pe
+        The grid.
+    """
+
+    VERSION = 1
+    _LAYOUT = struct.Struct("<B16sHBHB6H")
+
+    digest: str
+    features: int
+    bits: int
+    lanes: int
+    metric: str
+    prototypes: int
+    classes: int
+    rows: int
+    columns: int
+    pes_per_tile: int
+    prototypes_per_pe: int
+
+    def pack(self) -> bytes:
+        """Bytes that the chip gives for this identity.
+
+        Raises
+        ------
+        ValueError
+            If a value does not fit its place.
+        """
+        digest = bytes.fromhex(self.digest)
+        if len(digest) != 16:
+            raise ValueError(f"digest must have 32 hexadecimal digits, not {self.digest!r}")
+        if self.metric not in METRICS:
+            raise ValueError(f"metric must be one of {', '.join(METRICS)}, not {self.metric!r}")
+        numbers = (self.prototypes, self.classes, self.rows, self.columns, self.pes_per_tile, self.prototypes_per_pe)
+        try:
+            return self._LAYOUT.pack(
+                self.VERSION, digest, self.features, self.bits, self.lanes, METRICS.index(self.metric), *numbers
+            )
+        except struct.error as error:
+            raise ValueError(f"the identity holds a number too large for its place: {self} ({error})") from None
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> Self:
+        """Read what a chip gave.
+
+        Raises
+        ------
+        RefusedError
+            If it is of another version than this driver.
+        """
+        if len(payload) != cls._LAYOUT.size or payload[0] != cls.VERSION:
+            raise RefusedError(
+                f"the chip describes itself in version {payload[0] if payload else 'none'} with {len(payload)} bytes and "
+                f"this driver reads version {cls.VERSION} with {cls._LAYOUT.size}: use the driver from the folder of the "
+                "design that the chip holds"
+            )
+        _, digest, features, bits, lanes, metric, *numbers = cls._LAYOUT.unpack(payload)
+        prototypes, classes, rows, columns, pes_per_tile, prototypes_per_pe = numbers
+        return cls(
+            digest=digest.hex(),
+            features=features,
+            bits=bits,
+            lanes=lanes,
+            metric=METRICS[metric] if metric < len(METRICS) else f"number {metric}",
+            prototypes=prototypes,
+            classes=classes,
+            rows=rows,
+            columns=columns,
+            pes_per_tile=pes_per_tile,
+            prototypes_per_pe=prototypes_per_pe,
+        )
+
+
+def identity_bytes(
+    *,
+    digest: str,
+    features: int,
+    bits: int,
+    lanes: int,
+    metric: str,
+    prototypes: int,
+    classes: int,
+    rows: int,
+    columns: int,
+    pes_per_tile: int,
+    prototypes_per_pe: int,
+) -> bytes:
+    """Bytes that a chip gives when it is asked who it is; the parameters are those of `Identity`."""
+    return Identity(
+        digest=digest,
+        features=features,
+        bits=bits,
+        lanes=lanes,
+        metric=metric,
+        prototypes=prototypes,
+        classes=classes,
+        rows=rows,
+        columns=columns,
+        pes_per_tile=pes_per_tile,
+        prototypes_per_pe=prototypes_per_pe,
+    ).pack()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Chip:
+    """What a host must know of a chip.
+
+    Parameters
+    ----------
+    digest
+        32 hexadecimal digits that tell one design from another.
+    features, bits, lanes
+        Components of a query, bits of each, components of one word.
+    record_fields
+        Fields of the decision record on the wire, least significant first: name, width in bits, whether signed.
+    offset, step
+        Quantiser: ``rint((x - offset) / step)``; one number for each feature, or one for all.
+    classes
+        Label of each class index.
+    baud
+        Bits a second of the serial line.
+    reject
+        Label for queries whose status is unknown; used if `rejects`.
+    rejects
+        Whether such queries get `reject`, and not the label of their nearest prototype.
+    prototypes
+        Quantised prototypes, one a row: what the self-test presents. None for a chip that is described without them.
+    self_test
+        For each prototype, which one must answer when it is presented: itself, or an equal one of lower index.
+    """
+
+    VERSION = 1
+    PROTOTYPES_FILE = "prototypes.npy"
+
+    digest: str
+    features: int
+    bits: int
+    lanes: int
+    record_fields: tuple[tuple[str, int, bool], ...]
+    offset: tuple[float, ...]
+    step: tuple[float, ...]
+    classes: tuple[Any, ...]
+    baud: int
+    reject: Any = None
+    rejects: bool = False
+    prototypes: NDArray[np.integer[Any]] | None = field(default=None, repr=False)
+    self_test: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = {name for name, _, _ in self.record_fields}
+        unknown = names ^ set(RECORD_DTYPE.names or ())
+        if unknown:
+            raise ChipFileError(
+                f"the fields of the chip's record do not match this driver's ({', '.join(sorted(unknown))}): use the driver "
+                "from the folder that describes the chip"
+            )
+        for name in ("offset", "step"):
+            count = len(getattr(self, name))
+            if count not in (1, self.features):
+                raise ChipFileError(
+                    f"{name} has {count} numbers for {self.features} features: write the folder again with prototile convert"
+                )
+        if self.prototypes is not None:
+            shape = (len(self.self_test), self.features)
+            if self.prototypes.shape != shape:
+                raise ChipFileError(
+                    f"{self.PROTOTYPES_FILE} has shape {self.prototypes.shape} and not {shape}: write the folder again with "
+                    "prototile convert"
+                )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a description, and the prototypes beside it.
+
+        Parameters
+        ----------
+        path
+            ``chip.json``, or the folder that holds it.
+
+        Raises
+        ------
+        ChipFileError
+            If it cannot be read.
+        """
+        path = Path(path)
+        if path.is_dir():
+            path = path / "chip.json"
+        way_out = "write the folder again with prototile convert"
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ChipFileError(
+                f"cannot read {path} ({error.strerror}): name the chip.json of a design folder"
+            ) from None
+        except ValueError as error:
+            raise ChipFileError(f"{path} is no JSON ({error}): {way_out}") from None
+        if not isinstance(values, dict):
+            raise ChipFileError(f"{path} does not describe a chip: {way_out}")
+        version = values.pop("version", None)
+        if version != cls.VERSION:
+            raise ChipFileError(
+                f"{path} is of version {version!r} and this driver reads version {cls.VERSION}: use the driver beside the file"
+            )
+        prototypes = values.pop("prototypes", None)
+        try:
+            if prototypes is not None:
+                values["prototypes"] = np.load(path.with_name(prototypes), allow_pickle=False)
+            values["rejects"] = "reject" in values
+            values["record_fields"] = tuple(
+                (str(n), int(width), bool(sign)) for n, width, sign in values["record_fields"]
+            )
+            for name in ("offset", "step"):
+                values[name] = tuple(np.atleast_1d(np.asarray(values[name], np.float64)).tolist())
+            for name in ("classes", "self_test"):
+                values[name] = tuple(values[name])
+            return cls(**values)
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise ChipFileError(
+                f"{path} does not describe a chip ({type(error).__name__}: {error}): {way_out}"
+            ) from None
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``chip.json``, and ``prototypes.npy`` if there are prototypes, into an existing folder."""
+        folder = Path(folder)
+        values: dict[str, Any] = {
+            "version": self.VERSION,
+            "digest": self.digest,
+            "features": self.features,
+            "bits": self.bits,
+            "lanes": self.lanes,
+            "record_fields": [list(one) for one in self.record_fields],
+            "offset": list(self.offset),
+            "step": list(self.step),
+            "classes": list(self.classes),
+            "baud": self.baud,
+            "self_test": list(self.self_test),
+        }
+        if self.rejects:
+            values["reject"] = self.reject
+        if self.prototypes is not None:
+            values["prototypes"] = self.PROTOTYPES_FILE
+            np.save(folder / self.PROTOTYPES_FILE, self.prototypes)
+        (folder / "chip.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+    @property
+    def words(self) -> int:
+        """Words of `lanes` components in one query."""
+        return -(-self.features // self.lanes)
+
+    @property
+    def record_bytes(self) -> int:
+        """Bytes of a record in an answer."""
+        return -(-sum(width for _, width, _ in self.record_fields) // 8)
+
+    def labels(self, indices: NDArray[np.integer[Any]], rejected: NDArray[np.bool_]) -> NDArray[Any]:
+        """Labels of class indices, and the reject label where `rejected` says so."""
+        table = [*self.classes, self.reject] if self.rejects else list(self.classes)
+        one_kind = len({type(label) for label in table}) == 1 and not isinstance(table[0], list | dict)
+        labels = np.array(table) if one_kind else np.empty(len(table), dtype=object)
+        if not one_kind:
+            labels[:] = table
+        return labels[np.where(rejected, len(table) - 1, indices) if self.rejects else indices]
+
+    def quantise(self, X: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Bring queries to the chip's integers: ``clip(rint((X - offset) / step), 0, 2**bits - 1)``, half to even.
+
+        Parameters
+        ----------
+        X : (n, features)
+            Queries, one a row.
+
+        Returns
+        -------
+        integers : (n, features)
+        saturated : (n,)
+            Components of each query that were clipped.
+
+        Raises
+        ------
+        VectorError
+            If the shape or type is wrong, or a value is NaN or infinite.
+        """
+        try:
+            vectors = np.asarray(X, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise VectorError(
+                f"the queries are not numbers ({error}): pass an array of shape (n, {self.features})"
+            ) from None
+        if vectors.ndim != 2 or vectors.shape[1] != self.features:
+            raise VectorError(
+                f"the queries have shape {vectors.shape}: pass an array of shape (n, {self.features}), one query a row"
+            )
+        wrong = np.argwhere(~np.isfinite(vectors))
+        if len(wrong):
+            row, column = wrong[0].tolist()
+            raise VectorError(
+                f"the query in row {row} has {vectors[row, column]} in column {column} (both counted from 0): replace or leave "
+                "out what is not a finite number"
+            )
+        with np.errstate(over="ignore"):
+            exact = np.rint((vectors - np.asarray(self.offset)) / np.asarray(self.step))
+        largest = (1 << self.bits) - 1
+        clipped = np.clip(exact, 0, largest)
+        return clipped.astype(np.int64), np.count_nonzero(exact != clipped, axis=1).astype(np.int64)
+
+
+# --- Frames ---------------------------------------------------------------------------------------------------------
+
+
+class Command(IntEnum):
+    """Requests, and the answer that refuses one."""
+
+    IDENTIFY = 0x01
+    CLASSIFY = 0x02
+    SELF_TEST = 0x03
+    ERROR = 0xFF
+
+
+class Fault(IntEnum):
+    """Why a chip refuses a request."""
+
+    DAMAGED = 1
+    UNKNOWN_COMMAND = 2
+    WRONG_LENGTH = 3
+    BUSY = 4
+
+
+RESPONSE = 0x80
+FLAG = 0x7E
+ESCAPE = 0x7D
+ESCAPE_MASK = 0x20
+_HEADER = struct.Struct("<BBH")
+_CHECK = struct.Struct("<I")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One request or answer: command, sequence number (modulo 256), payload.
+
+    On the line it is ``0x7E``, then command, sequence number, length of the payload (16 bits), payload and CRC-32 of all
+    that (numbers little-endian), then ``0x7E``. In between, ``0x7E`` and ``0x7D`` become ``0x7D`` and the byte with bit 5
+    inverted (RFC 1662).
+    """
+
+    command: int
+    sequence: int
+    payload: bytes = b""
+
+    def encode(self) -> bytes:
+        """Bytes of the line."""
+        body = _HEADER.pack(self.command, self.sequence, len(self.payload)) + self.payload
+        body += _CHECK.pack(zlib.crc32(body))
+        for special in (ESCAPE, FLAG):
+            body = body.replace(bytes([special]), bytes([ESCAPE, special ^ ESCAPE_MASK]))
+        return bytes([FLAG]) + body + bytes([FLAG])
+
+    @classmethod
+    def decode(cls, stuffed: bytes) -> Self | None:
+        """Read what stood between two flags; None if it is damaged."""
+        body = bytearray()
+        escaped = False
+        for byte in stuffed:
+            if byte == ESCAPE and not escaped:
+                escaped = True
+                continue
+            body.append(byte ^ ESCAPE_MASK if escaped else byte)
+            escaped = False
+        if escaped or len(body) < _HEADER.size + _CHECK.size:
+            return None
+        content, check = bytes(body[: -_CHECK.size]), _CHECK.unpack(body[-_CHECK.size :])[0]
+        command, sequence, length = _HEADER.unpack_from(content)
+        payload = content[_HEADER.size :]
+        if zlib.crc32(content) != check or len(payload) != length:
+            return None
+        return cls(command, sequence, payload)
+
+
+class FrameReader:
+    """Finds frames in what a line gives, piece by piece."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._begun = False
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take bytes; give the good frames that they complete, and pass over damaged ones."""
+        *complete, self._rest = (self._rest + data).split(bytes([FLAG]))
+        for piece in complete:
+            # What comes before the first flag is the tail of a frame.
+            if piece and self._begun:
+                frame = Frame.decode(piece)
+                if frame is not None:
+                    yield frame
+            self._begun = True
+
+
+def pack_components(components: NDArray[np.int64], bits: int) -> list[bytes]:
+    """Pack each row of integers of `bits` bits without gaps, least significant bit first, to whole bytes."""
+    one_by_one = (components[:, :, None] >> np.arange(bits)) & 1
+    packed = np.packbits(one_by_one.reshape(len(components), -1).astype(np.uint8), axis=1, bitorder="little")
+    return [row.tobytes() for row in packed]
+
+
+def unpack_records(payloads: Sequence[bytes], record_fields: Sequence[tuple[str, int, bool]]) -> NDArray[np.void]:
+    """Records from the payloads of as many answers."""
+    records = np.zeros(len(payloads), dtype=RECORD_DTYPE)
+    if not payloads:
+        return records
+    ones = np.unpackbits(
+        np.frombuffer(b"".join(payloads), np.uint8).reshape(len(payloads), -1), axis=1, bitorder="little"
+    )
+    place = 0
+    for name, width, is_signed in record_fields:
+        weights = 1 << np.arange(width, dtype=np.int64)
+        if is_signed:
+            weights[-1] = -weights[-1]
+        records[name] = ones[:, place : place + width].astype(np.int64) @ weights
+        place += width
+    return records
+
+
+# --- The conversation -----------------------------------------------------------------------------------------------
+
+
+class Port(Protocol):
+    """What a driver needs of a port; an object of pyserial has it."""
+
+    timeout: float | None
+
+    def read(self, size: int = 1, /) -> bytes:
+        """Give up to `size` bytes, and fewer after `timeout` seconds."""
+
+    def write(self, data: bytes, /) -> int | None:
+        """Send bytes."""
+
+    def close(self) -> None:
+        """Give the port back."""
+
+
+@dataclass(eq=False)
+class _Request:
+    """A request on its way, perhaps sent more than once; each sending has a sequence number of its own."""
+
+    index: int
+    payload: bytes
+    sendings: int = 0
+    order: int = 0
+    deadline: float = 0.0
+    complaint: str = "no answer"
+
+
+class _Exchange:
+    """Sends requests of one kind, a few at once, and repeats what was lost until each has its answer.
+
+    A chip serves the requests that it takes in their order. So when an answer overtakes another request, that one or its
+    answer was lost, and it is sent again at once; time-outs are for the last of all.
+    """
+
+    def __init__(self, driver: "Driver", command: Command, payloads: Sequence[bytes], window: int):
+        self._driver = driver
+        self._command = command
+        self._window = window
+        self._waiting = deque(_Request(index, payload) for index, payload in enumerate(payloads))
+        self._in_flight: list[_Request] = []
+        self._by_sequence: dict[int, _Request] = {}
+        self._answers: list[bytes] = [b""] * len(payloads)
+        self._sendings = 0
+        self._damaged = 0
+
+    def run(self) -> list[bytes]:
+        """Payloads of the answers, in the order of the requests."""
+        while self._waiting or self._in_flight:
+            while self._waiting and len(self._in_flight) < self._window:
+                request = self._waiting.popleft()
+                self._in_flight.append(request)
+                self._send(request)
+            for frame in self._driver._receive():
+                self._take(frame)
+            now = time.monotonic()
+            for request in [one for one in self._in_flight if one.deadline <= now]:
+                self._send(request)
+        return self._answers
+
+    def _send(self, request: _Request) -> None:
+        driver = self._driver
+        if request.sendings > driver.retries:
+            raise NoAnswerError(
+                f"the chip on {driver.name} did not serve a request in {request.sendings} attempts of {driver.timeout:g} s "
+                f"({request.complaint}): check that the board has power, its bitstream and {driver.chip.baud} baud, or raise "
+                "timeout or retries"
+            )
+        sequence = driver._next_sequence(self._by_sequence)
+        self._by_sequence[sequence] = request
+        request.sendings += 1
+        self._sendings += 1
+        request.order = self._sendings
+        data = Frame(self._command, sequence, request.payload).encode()
+        driver._write(data)
+        request.deadline = time.monotonic() + driver.timeout + driver._line_seconds(self._window * len(data))
+
+    def _take(self, frame: Frame) -> None:
+        if frame.command == Command.ERROR:
+            self._take_fault(frame)
+            return
+        request = self._by_sequence.get(frame.sequence)
+        if request is None or frame.command != self._command | RESPONSE:
+            return  # the answer to an earlier sending or to an earlier exchange
+        self._answers[request.index] = frame.payload
+        self._forget(request)
+        for other in [one for one in self._in_flight if one.order < request.order and one.deadline > 0]:
+            self._damaged = max(0, self._damaged - 1)
+            other.complaint = "its answers were lost"
+            self._send(other)
+
+    def _take_fault(self, frame: Frame) -> None:
+        code = frame.payload[0] if len(frame.payload) == 1 else 0
+        if code == Fault.DAMAGED:
+            self._damaged += 1
+            # The chip cannot say which request it was, until all that remain must be.
+            if self._damaged >= len(self._in_flight):
+                self._damaged = 0
+                for request in list(self._in_flight):
+                    request.complaint = "the chip received damaged frames"
+                    self._send(request)
+            return
+        known = self._by_sequence.get(frame.sequence)
+        if known is None:
+            return
+        if code == Fault.BUSY:
+            known.complaint = "the chip is busy"
+            known.deadline = time.monotonic() + BUSY_SECONDS * 2**known.sendings
+            return
+        name = Fault(code).name.lower().replace("_", " ") if code in list(Fault) else f"code {code}"
+        raise RefusedError(
+            f"the chip on {self._driver.name} refuses the request {self._command.name} ({name}): use the driver from the folder "
+            "of the design that the chip holds"
+        )
+
+    def _forget(self, request: _Request) -> None:
+        self._in_flight.remove(request)
+        for sequence in [one for one, owner in self._by_sequence.items() if owner is request]:
+            del self._by_sequence[sequence]
+
+
+class Driver:
+    """Asks a chip.
+
+    Before the first query it makes sure that the chip holds the design that `chip` describes.
+
+    Parameters
+    ----------
+    port
+        An open port: of pyserial, or anything that has ``read``, ``write``, ``close`` and ``timeout``.
+    chip
+        What the chip should be.
+    name
+        Name of the port in messages.
+    timeout
+        Seconds to wait for an answer, the time on the line not counted.
+    retries
+        How often a request is sent again before it is given up.
+
+    Raises
+    ------
+    DriverError
+        From every method; see the classes derived from it.
+    """
+
+    def __init__(
+        self, port: Port, chip: Chip, *, name: str = "the given port", timeout: float = 1.0, retries: int = 4
+    ) -> None:
+        if not timeout > 0:
+            raise ValueError(f"timeout must be a positive number, not {timeout!r}")
+        if retries < 0:
+            raise ValueError(f"retries must not be negative, not {retries!r}")
+        self.port = port
+        self.chip = chip
+        self.name = name
+        self.timeout = timeout
+        self.retries = retries
+        self._reader = FrameReader()
+        self._sequence = 0
+        self._checked = False
+        port.timeout = min(POLL_SECONDS, timeout)
+
+    @classmethod
+    def open(cls, port: str, chip: Chip, *, baud: int | None = None, timeout: float = 1.0, retries: int = 4) -> Self:
+        """Open a serial port by its name (``/dev/ttyUSB0``, ``COM3``) or an URL of pyserial.
+
+        Parameters
+        ----------
+        port, chip, timeout, retries
+            As for the class.
+        baud
+            Bits a second, if others than the chip's.
+
+        Raises
+        ------
+        PortError
+            If there is no such port, or it cannot be opened.
+        """
+        try:
+            opened = serial.serial_for_url(
+                port, baudrate=baud or chip.baud, timeout=POLL_SECONDS, write_timeout=max(timeout, 1.0)
+            )
+        except (OSError, ValueError, _TerminalError) as error:
+            raise PortError(_why_not_open(port, error)) from None
+        # An FTDI bridge else keeps answers for 16 ms. Not every system or port can be told.
+        with suppress(AttributeError, NotImplementedError, ValueError, OSError):
+            opened.set_low_latency_mode(True)
+        return cls(opened, chip, name=port, timeout=timeout, retries=retries)
+
+    def close(self) -> None:
+        """Close the port."""
+        self.port.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # What a user asks
+
+    def identify(self) -> Identity:
+        """Ask the chip who it is."""
+        return Identity.unpack(self._ask(Command.IDENTIFY, [b""], window=1)[0])
+
+    def check(self) -> Identity:
+        """Make sure that the chip holds the design.
+
+        Raises
+        ------
+        DigestMismatch
+            If it holds another.
+        """
+        identity = self.identity_checked(self.identify())
+        # A driver before this one may have left queries in the chip: let their answers pass.
+        while self._read():
+            pass
+        self._reader = FrameReader()
+        self._checked = True
+        return identity
+
+    def identity_checked(self, identity: Identity) -> Identity:
+        """Give `identity` back if it is that of the design, and raise `DigestMismatch` if not."""
+        if identity.digest != self.chip.digest:
+            raise DigestMismatch(
+                f"the chip on {self.name} holds design {identity.digest} and not {self.chip.digest}: load the bitstream of this "
+                "design, or use the folder of that one"
+            )
+        return identity
+
+    def quantise(self, X: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Bring queries to the chip's integers, as `Chip.quantise` does."""
+        return self.chip.quantise(X)
+
+    def decide(self, X: ArrayLike) -> NDArray[np.void]:
+        """Let the chip decide on queries.
+
+        Parameters
+        ----------
+        X : (n, features)
+            Queries, one a row, as the model's own preprocessing gives them.
+
+        Returns
+        -------
+        records : (n,) of `RECORD_DTYPE`
+        """
+        integers, saturated = self.chip.quantise(X)
+        self._check_once()
+        answers = self._ask(Command.CLASSIFY, self._query_payloads(integers, saturated), window=WINDOW)
+        return self._records(answers)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Labels of queries; parameters as for `decide`.
+
+        Where the status is unknown this is the chip's reject label if it has one, else the label of the nearest prototype.
+        """
+        records = self.decide(X)
+        return self.chip.labels(records["label"], records["status"] == UNKNOWN)
+
+    def self_test(self) -> list[int]:
+        """Present each prototype to the chip, which must recognise it at distance 0.
+
+        Returns
+        -------
+        failing
+            Prototypes that another one answered for, or none at distance 0; empty if the chip is sound.
+        """
+        prototypes = self.chip.prototypes
+        if prototypes is None:
+            raise ChipFileError(
+                f"the description of the chip holds no prototypes to present: keep {Chip.PROTOTYPES_FILE} beside chip.json"
+            )
+        self._check_once()
+        queries = self._query_payloads(prototypes.astype(np.int64), np.zeros(len(prototypes), np.int64))
+        payloads = [
+            struct.pack("<H", expected) + query for expected, query in zip(self.chip.self_test, queries, strict=True)
+        ]
+        answers = self._ask(Command.SELF_TEST, payloads, window=1)
+        records = self._records([answer[1:] for answer in answers])
+        passed = np.array([answer[:1] == b"\x01" for answer in answers], dtype=bool)
+        passed &= (records["prototype"] == np.array(self.chip.self_test)) & (records["distance"] == 0)
+        return [int(index) for index in np.flatnonzero(~passed)]
+
+    def check_self_test(self) -> None:
+        """Run `self_test`.
+
+        Raises
+        ------
+        SelfTestError
+            If a prototype fails.
+        """
+        failing = self.self_test()
+        if failing:
+            shown = ", ".join(map(str, failing[:8])) + (", ..." if len(failing) > 8 else "")
+            raise SelfTestError(
+                f"{len(failing)} of {len(self.chip.self_test)} prototypes of the chip on {self.name} fail the self-test ({shown}): "
+                "load the bitstream again, and suspect the clock or the supply if they still fail"
+            )
+
+    # What that takes
+
+    def _check_once(self) -> None:
+        if not self._checked:
+            self.check()
+
+    def _query_payloads(self, integers: NDArray[np.int64], saturated: NDArray[np.int64]) -> list[bytes]:
+        padded = np.zeros((len(integers), self.chip.words * self.chip.lanes), np.int64)
+        padded[:, : self.chip.features] = integers
+        counts = [struct.pack("<H", count) for count in saturated.tolist()]
+        return [count + row for count, row in zip(counts, pack_components(padded, self.chip.bits), strict=True)]
+
+    def _records(self, payloads: list[bytes]) -> NDArray[np.void]:
+        for payload in payloads:
+            if len(payload) != self.chip.record_bytes:
+                raise RefusedError(
+                    f"the chip on {self.name} answered with {len(payload)} bytes and not {self.chip.record_bytes}: use the "
+                    "driver from the folder of the design that the chip holds"
+                )
+        return unpack_records(payloads, self.chip.record_fields)
+
+    def _ask(self, command: Command, payloads: Sequence[bytes], *, window: int) -> list[bytes]:
+        return _Exchange(self, command, payloads, window).run()
+
+    def _next_sequence(self, taken: dict[int, _Request]) -> int:
+        while self._sequence in taken:
+            self._sequence = (self._sequence + 1) % 256
+        sequence = self._sequence
+        self._sequence = (self._sequence + 1) % 256
+        return sequence
+
+    def _line_seconds(self, count: int) -> float:
+        """Time that `count` bytes of requests, all of them escaped, and as many of answers, take at most."""
+        return 2 * 2 * 10 * count / self.chip.baud
+
+    def _receive(self) -> list[Frame]:
+        return list(self._reader.feed(self._read()))
+
+    def _read(self) -> bytes:
+        try:
+            return bytes(self.port.read(max(1, getattr(self.port, "in_waiting", 1))))
+        except (OSError, TypeError, _TerminalError) as error:
+            raise PortError(self._gone(error)) from None
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self.port.write(data)
+        except (OSError, TypeError, _TerminalError) as error:
+            raise PortError(self._gone(error)) from None
+
+    def _gone(self, error: Exception) -> str:
+        return (
+            f"{self.name} was unplugged or does not work any more ({error}): plug the board in and open the port again"
+        )
+
+
+def _why_not_open(port: str, error: Exception) -> str:
+    names = [found.device for found in list_ports.comports()]
+    available = f"available here: {', '.join(names)}" if names else "there is no serial port here, so plug the board in"
+    number = getattr(error, "errno", None)
+    if isinstance(error, PermissionError) or number == 13:
+        return (
+            f"no permission for the port {port}: on Linux add yourself to the group that owns it (mostly dialout) and log in "
+            f"again; {available}"
+        )
+    if isinstance(error, FileNotFoundError) or number == 2:
+        return f"there is no port {port}: check the name ({available})"
+    return f"cannot open the port {port} ({error}): check the name, and that no other program uses it ({available})"
+
+
+# --- The terminal ---------------------------------------------------------------------------------------------------
+
+
+def read_vectors(path: str | Path, features: int) -> NDArray[np.float64]:
+    """Read queries from a ``.csv`` file, a header being optional, or a ``.npy`` file.
+
+    Raises
+    ------
+    VectorError
+        If it cannot be read.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".npy":
+            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [
+                (number, row) for number, row in enumerate(csv.reader(file), 1) if any(cell.strip() for cell in row)
+            ]
+    except OSError as error:
+        raise VectorError(f"cannot read {path} ({error.strerror}): name a .csv or .npy file of queries") from None
+    except (ValueError, csv.Error) as error:
+        raise VectorError(f"{path} does not hold numbers ({error}): name a .csv or .npy file of queries") from None
+    if rows and not _are_numbers(rows[0][1]):
+        del rows[0]
+    if not rows:
+        raise VectorError(f"{path} holds no queries: write one a line, {features} numbers each")
+    for number, row in rows:
+        if len(row) != features or not _are_numbers(row):
+            raise VectorError(
+                f"line {number} of {path} is not a query: write {features} numbers, with commas between them"
+            )
+    return np.array([[float(cell) for cell in row] for _, row in rows])
+
+
+def _are_numbers(row: Sequence[str]) -> bool:
+    try:
+        return bool([float(cell) for cell in row])
+    except ValueError:
+        return False
+
+
+def _print_decisions(driver: Driver, vectors: NDArray[np.float64], out: TextIO) -> None:
+    records = driver.decide(vectors)
+    labels = driver.chip.labels(records["label"], records["status"] == UNKNOWN)
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("label", "prototype", "distance", "margin", "status"))
+    for label, record in zip(labels, records, strict=True):
+        writer.writerow(
+            (label, record["prototype"], record["distance"], record["margin"], STATUS_NAMES[record["status"]])
+        )
+
+
+def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:
+    """Run from a terminal; the exit status is 0 done, 1 the self-test failed, 2 anything else went wrong."""
+    out = out or sys.stdout
+    parser = argparse.ArgumentParser(prog="driver.py", description="Asks a prototile chip over a serial port.")
+    parser.add_argument("port", help="serial port, for example /dev/ttyUSB0")
+    parser.add_argument("vectors", nargs="?", help="queries: a .csv file (header optional) or a .npy file")
+    parser.add_argument("--chip", default=str(Path(__file__).with_name("chip.json")), help="description of the chip")
+    parser.add_argument("--baud", type=int, help="bits a second, if others than the chip's")
+    parser.add_argument("--timeout", type=float, default=1.0, help="seconds to wait for an answer")
+    parser.add_argument("--identify", action="store_true", help="print what the chip says about itself")
+    parser.add_argument("--self-test", action="store_true", help="let the chip recognise its own prototypes")
+    options = parser.parse_args(arguments)
+    if not (options.vectors or options.identify or options.self_test):
+        parser.error("nothing to do: name a file of vectors, or use --identify or --self-test")
+    try:
+        chip = Chip.load(options.chip)
+        vectors = read_vectors(options.vectors, chip.features) if options.vectors else None
+        with Driver.open(options.port, chip, baud=options.baud, timeout=options.timeout) as driver:
+            if options.identify:
+                for name, value in vars(driver.identify()).items():
+                    out.write(f"{name}: {value}\n")
+            if options.self_test:
+                driver.check_self_test()
+                out.write(f"self-test passed: {len(chip.self_test)} prototypes\n")
+            if vectors is not None:
+                _print_decisions(driver, vectors, out)
+    except DriverError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1 if isinstance(error, SelfTestError) else 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
