@@ -129,7 +129,7 @@ def safetensors_bytes(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]
     """
     from safetensors.numpy import save
 
-    whole = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata)
+    whole = save({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}, metadata)
     end = 8 + int.from_bytes(whole[:8], "little")
     header = json.dumps(json.loads(whole[8:end]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)

@@ -1,5 +1,6 @@
 """Checks of arrays that users hand in: two dimensions, numbers, finite, the right number of columns."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from prototile.errors import InputError
 
 Matrix = NDArray[np.float64] | NDArray[np.int64]
 
+#: Largest sparse matrix that is unpacked, in bytes of the dense one.
+DENSE_LIMIT = 1 << 30
 _INT64_MAX = int(np.iinfo(np.int64).max)
 
 
@@ -21,7 +24,7 @@ def to_array(values: Any, name: str) -> NDArray[Any]:
         If the values form no array, such as rows of different lengths.
     """
     if hasattr(values, "toarray"):
-        values = values.toarray()
+        values = _dense(values, name)
     try:
         return np.asarray(values)
     except (TypeError, ValueError) as error:
@@ -110,6 +113,20 @@ def frozen(array: ArrayLike) -> NDArray[Any]:
     copy = np.array(array, order="C")
     copy.flags.writeable = False
     return copy
+
+
+def _dense(sparse: Any, name: str) -> NDArray[Any]:
+    """Unpack a SciPy sparse matrix, which may come from a file: its indices are checked, its size is bounded."""
+    size = math.prod(sparse.shape) * 8
+    if size > DENSE_LIMIT:
+        raise InputError(f"{name} would take {size} bytes as a dense array, more than {DENSE_LIMIT}; give fewer rows.")
+    if hasattr(sparse, "check_format"):
+        try:
+            sparse.check_format(full_check=True)
+        except ValueError as error:
+            raise InputError(f"{name} is a damaged sparse matrix: {_first_line(error)}.") from error
+    array: NDArray[Any] = sparse.toarray()
+    return array
 
 
 def _first_line(error: BaseException) -> str:

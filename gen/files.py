@@ -23,9 +23,12 @@ _ARRAY_KEYS = ("prototypes", "labels", "radii", "classes", "scale", "shift")
 _SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive")
 _KEYS = _ARRAY_KEYS + _SCALAR_KEYS
 _PICKLES = (".pkl", ".pickle", ".joblib")
-#: Types in .skops files beyond those that skops trusts itself. They are scikit-learn's search trees, which nothing
-#: here ever asks, and the distances that belong to them; restoring them stores arrays and runs no code of the file.
+#: Types in .skops files beyond those that skops trusts itself: scikit-learn's search trees, which nothing here ever
+#: asks, the distances that belong to them, and sparse matrices, whose indices are checked before they are unpacked.
+#: Restoring them stores arrays and runs no code of the file.
 KNOWN_SAFE_TYPES = (
+    "scipy.sparse._csr.csr_array",
+    "scipy.sparse._csr.csr_matrix",
     "sklearn.metrics._dist_metrics.ChebyshevDistance64",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.metrics._dist_metrics.ManhattanDistance64",
@@ -285,7 +288,8 @@ def _read_pickle(file: Path) -> PrototypeModel:
 def _convert_loaded(file: Path, load: Callable[[], Any]) -> PrototypeModel:
     """Load an estimator and convert it; a damaged file can fail in any way there is."""
     try:
-        return _named(file, lambda: to_prototype_model(load()))
+        estimator = load()
+        return _named(file, lambda: to_prototype_model(estimator))
     except PrototileError:
         raise
     except Exception as error:

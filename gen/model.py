@@ -118,7 +118,7 @@ class PrototypeModel:
         distance is smaller. None: all fire. Otherwise
 
         - a number: one for all,
-        - a dict from label to number: one per class (every class must be there),
+        - a dict from label to number: one per class (every class that has prototypes),
         - an array of shape (prototypes,) or (prototypes, 1): one per prototype,
         - an array of shape (classes,) or (1, classes): one per class, in the order of `classes`.
 
@@ -414,7 +414,9 @@ def _class_indices(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.in
     indices = order[np.minimum(places, classes.size - 1)]
     strange = np.asarray(classes[indices] != labels)
     if strange.any():
-        raise InputError(f"the label {labels[strange][0]!r} is not in classes {classes.tolist()!r}; add it there.")
+        raise InputError(
+            f"the label {labels[strange].tolist()[0]!r} is not in classes {classes.tolist()!r}; add it there."
+        )
     return indices.astype(np.int64)
 
 
@@ -454,7 +456,7 @@ def _radii_per_prototype(
     if radii is None:
         return "none", None
     if isinstance(radii, dict):
-        return "class", _radii_of_dict(radii, classes)[indices]
+        return "class", _radii_of_dict(radii, indices, classes)[indices]
     values = to_numbers(radii, "radii").astype(np.float64)
     bad = np.atleast_1d(np.isnan(values) | (values < 0))
     if bad.any():
@@ -482,15 +484,16 @@ def _radii_per_prototype(
     )
 
 
-def _radii_of_dict(radii: dict[Any, Any], classes: NDArray[Any]) -> NDArray[np.float64]:
+def _radii_of_dict(radii: dict[Any, Any], indices: NDArray[np.int64], classes: NDArray[Any]) -> NDArray[np.float64]:
+    """Return one radius per class; 0 for classes that have neither prototypes nor an entry."""
     names = classes.tolist()
     strange = [label for label in radii if label not in names]
     if strange:
         raise InputError(f"radii name the class {strange[0]!r}, which the model does not have.")
-    missing = [label for label in names if label not in radii]
+    missing = [label for label in classes[np.unique(indices)].tolist() if label not in radii]
     if missing:
         raise InputError(f"radii name no radius for the class {missing[0]!r}; give one for each class.")
-    return np.array([_non_negative(radii[label], f"the radius of class {label!r}") for label in names])
+    return np.array([_non_negative(radii.get(label, 0), f"the radius of class {label!r}") for label in names])
 
 
 def _checked_reject(reject: Any, classes: NDArray[Any]) -> Any:

@@ -16,8 +16,9 @@ from prototile.quantised import MAX_BITS, QuantisedModel, bits_needed, check_bit
 from prototile.sim.golden import GoldenModel
 
 #: Without calibration data the range of the prototypes is widened on either side by this share of its largest
-#: component. Centres lie inside their data: NearestCentroid on four real sets clips 18 % of the components of unseen
-#: queries without a margin and 8 % with this one, at the price of half a bit.
+#: component. Centres lie inside their data: with NearestCentroid after StandardScaler at 8 bits, on iris, wine,
+#: breast_cancer and digits, 34 % of the components of unseen queries are clipped without a margin and 10 % with this
+#: one, and agreement with the float model rises from 98.6 to 99.8 %. It costs half a bit of resolution.
 MARGIN = 0.25
 #: Bits when nothing was asked for and there are no data to choose them by.
 DEFAULT_BITS = 8

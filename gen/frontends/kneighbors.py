@@ -36,12 +36,7 @@ class KNeighborsFrontEnd:
         InputError
             If it is not fitted.
         """
-        require_fitted(model, "_fit_X", "_fit_method", "effective_metric_")
-        if not hasattr(model, "classes_"):
-            raise UnsupportedModelError(
-                f"{_NAME} was fitted on a {type(model._tree).__name__} or another estimator, which leaves no labels;"
-                " fit it on arrays X and y."
-            )
+        require_fitted(model, "_fit_X", "_fit_method", "effective_metric_", "classes_")
         if model.n_neighbors != 1:
             raise UnsupportedModelError(
                 f"{_NAME} has n_neighbors={model.n_neighbors!r}, but the chip answers with the nearest prototype, so"
@@ -89,7 +84,21 @@ def _metric(model: Any) -> str:
             f"{_NAME} has the metric {model.metric!r} with p={model.p!r}, but was fitted with {effective!r}; fit it"
             " again after setting parameters."
         )
+    if not _tree_has_metric(model._tree, effective):
+        raise UnsupportedModelError(
+            f"{_NAME} has the metric {effective!r}, but was fitted on a search tree with another one, which decides;"
+            " fit it on arrays X and y."
+        )
     return metric
+
+
+def _tree_has_metric(tree: Any, metric: str) -> bool:
+    """Tell whether the search tree, if there is one, was built with the metric; it is only looked at, never asked."""
+    if tree is None:
+        return True
+    names = {"l1": "ManhattanDistance", "l2": "EuclideanDistance"}
+    wanted = names[canonical_metric(metric)]
+    return any(type(part).__name__.startswith(wanted) for part in tree.__getstate__())
 
 
 def _asked_for(model: Any) -> Any:
