@@ -1,0 +1,182 @@
+"""Lattice ECP5."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+from prototile.boards.family import BlockRamShape, Family, Part, Pll, Resources, exact_mhz
+from prototile.boards.pins import Pin
+from prototile.errors import BoardError
+
+#: Limits of EHXPLLL in MHz (Lattice FPGA-TN-02200): input, output, oscillator, phase detector.
+_INPUT, _OUTPUT, _OSCILLATOR, _DETECTOR = (8, 400), (10, 400), (400, 800), (Fraction(25, 8), 400)
+#: The middle of its range, where the oscillator has most room.
+_OSCILLATOR_MIDDLE = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ecp5Pll(Pll):
+    """Settings of EHXPLLL with feedback from its output: ``output = input * feedback_div / input_div``."""
+
+    input_mhz: Fraction
+    input_div: int
+    feedback_div: int
+    output_div: int
+
+    @property
+    def detector_mhz(self) -> Fraction:
+        """Frequency at the phase detector."""
+        return self.input_mhz / self.input_div
+
+    @property
+    def output_mhz(self) -> Fraction:  # type: ignore[override]  # computed here, an attribute of the base
+        """Frequency of the output."""
+        return self.detector_mhz * self.feedback_div
+
+    @property
+    def oscillator_mhz(self) -> Fraction:
+        """Frequency of the oscillator."""
+        return self.output_mhz * self.output_div
+
+    def instance(self, *, clock_in: str, clock_out: str, locked: str) -> str:
+        """Verilog of its instance between three nets."""
+        return f"""\
+  (* FREQUENCY_PIN_CLKI = "{float(self.input_mhz):g}", FREQUENCY_PIN_CLKOP = "{float(self.output_mhz):g}" *)
+  (* ICP_CURRENT = "12", LPF_RESISTOR = "8", MFG_ENABLE_FILTEROPAMP = "1", MFG_GMCREF_SEL = "2" *)
+  EHXPLLL #(
+    .PLLRST_ENA("DISABLED"),
+    .INTFB_WAKE("DISABLED"),
+    .STDBY_ENABLE("DISABLED"),
+    .DPHASE_SOURCE("DISABLED"),
+    .OUTDIVIDER_MUXA("DIVA"),
+    .CLKI_DIV({self.input_div}),
+    .CLKFB_DIV({self.feedback_div}),
+    .CLKOP_ENABLE("ENABLED"),
+    .CLKOP_DIV({self.output_div}),
+    .CLKOP_CPHASE({self.output_div - 1}),
+    .CLKOP_FPHASE(0),
+    .FEEDBK_PATH("CLKOP")
+  ) pll (
+    .CLKI({clock_in}),
+    .CLKOP({clock_out}),
+    .CLKFB({clock_out}),
+    .LOCK({locked}),
+    .RST(1'b0),
+    .STDBY(1'b0),
+    .PHASESEL0(1'b0),
+    .PHASESEL1(1'b0),
+    .PHASEDIR(1'b1),
+    .PHASESTEP(1'b1),
+    .PHASELOADREG(1'b1),
+    .PLLWAKESYNC(1'b0),
+    .ENCLKOP(1'b0)
+  );
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ecp5(Family):
+    """ECP5 with Project Trellis."""
+
+    cell_prefixes: ClassVar = {
+        "lut": ("LUT4",),
+        "ff": ("TRELLIS_FF",),
+        "carry": ("CCU2C",),
+        "bram": ("DP16KD", "PDPW16KD"),
+        "dsp": ("MULT18X18D",),
+    }
+    #: Look-up tables of carry chains and wide multiplexers count too, as they take the same places.
+    site_types: ClassVar = {
+        "logic_cells": "TRELLIS_COMB",
+        "lut": "TRELLIS_COMB",
+        "ff": "TRELLIS_FF",
+        "bram": "DP16KD",
+        "dsp": "MULT18X18D",
+        "io": "TRELLIS_IO",
+    }
+
+    def pll(self, *, input_mhz: float, output_mhz: float, from_pad: bool) -> Ecp5Pll:
+        """Settings whose output comes closest to `output_mhz`; of equal ones that with the fastest phase detector.
+
+        `from_pad` makes no difference on this family.
+
+        Raises
+        ------
+        BoardError
+            If the limits of the PLL allow no setting.
+        """
+        source, wanted = exact_mhz(input_mhz), exact_mhz(output_mhz)
+        if not (_INPUT[0] <= source <= _INPUT[1] and _OUTPUT[0] <= wanted <= _OUTPUT[1]):
+            raise BoardError(
+                f"an ECP5 PLL cannot make {output_mhz} MHz from {input_mhz} MHz: "
+                f"ask for {_OUTPUT[0]} to {_OUTPUT[1]} MHz from an input of {_INPUT[0]} to {_INPUT[1]} MHz"
+            )
+        ratios = (
+            (abs(source / input_div * feedback_div - wanted), input_div, feedback_div)
+            for input_div in range(1, 129)
+            if _DETECTOR[0] <= source / input_div <= _DETECTOR[1]
+            for feedback_div in range(1, 129)
+            if _OUTPUT[0] <= source / input_div * feedback_div <= _OUTPUT[1]
+        )
+        _, input_div, feedback_div = min(ratios)
+        output = source / input_div * feedback_div
+        output_divs = [div for div in range(1, 129) if _OSCILLATOR[0] <= output * div <= _OSCILLATOR[1]]
+        return Ecp5Pll(
+            input_mhz=source,
+            input_div=input_div,
+            feedback_div=feedback_div,
+            output_div=min(output_divs, key=lambda div: abs(output * div - _OSCILLATOR_MIDDLE)),
+        )
+
+    def synthesis_command(self, part: Part, *, top: str, dsp: bool, flags: Sequence[str]) -> str:
+        """Yosys command that synthesises for `part`."""
+        return " ".join(["synth_ecp5", "-top", top, *([] if dsp else ["-nodsp"]), *flags])
+
+    def place_arguments(self, part: Part, *, constrained: bool) -> list[str]:
+        """Arguments of place-and-route that name the part, the constraints and the result."""
+        pins = ["--lpf", self.constraints_file] if constrained else ["--lpf-allow-unconstrained"]
+        device = [f"--{part.device}", "--package", part.package, "--speed", part.speed]
+        return [*device, *pins, "--textcfg", self.routed_file]
+
+    def pack_arguments(self) -> list[str]:
+        """Arguments of the packer."""
+        return ["--compress", "--input", self.routed_file, "--bit", self.bitstream_file]
+
+    def constraints(self, pins: Sequence[Pin], *, clock_in_mhz: float) -> str:
+        """Text of the LPF file; the clock's port is named ``clk_in``."""
+        lines = []
+        for pin in pins:
+            settings = "".join(f" {name}={value}" for name, value in sorted(pin.attributes.items()))
+            lines.append(f'LOCATE COMP "{pin.port}" SITE "{pin.site}";')
+            lines.append(f'IOBUF PORT "{pin.port}"{settings};')
+        return "\n".join([*lines, f'FREQUENCY PORT "clk_in" {clock_in_mhz:g} MHZ;', ""])
+
+
+ECP5 = Ecp5(
+    name="ecp5",
+    place_tool="nextpnr-ecp5",
+    pack_tool="ecppack",
+    constraints_file="pins.lpf",
+    routed_file="chip.config",
+    bitstream_file="chip.bit",
+    block_ram_shapes=(
+        BlockRamShape(depth=512, width=36, write_granule=9),
+        BlockRamShape(depth=1024, width=18, write_granule=9),
+        BlockRamShape(depth=2048, width=9),
+        BlockRamShape(depth=4096, width=4),
+        BlockRamShape(depth=8192, width=2),
+        BlockRamShape(depth=16384, width=1),
+    ),
+    flip_flops_fill_cells=False,
+    settling_us=1.0,
+)
+
+LFE5U_25F_6BG381 = Part(
+    name="LFE5U-25F-6BG381",
+    family=ECP5,
+    device="25k",
+    package="CABGA381",
+    speed="6",
+    available=Resources(logic_cells=24288, lut=24288, ff=24288, bram=56, dsp=28, io=197),
+)

@@ -1,0 +1,200 @@
+"""An FPGA family: what its parts hold, how its memories are cut, and what its tools want."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+from prototile.boards.pins import Pin
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockRamShape:
+    """One way to use a block RAM.
+
+    Parameters
+    ----------
+    depth, width
+        Words, and bits of each.
+    write_granule
+        Bits that can be written without touching the others of the word; None for whole words only.
+    """
+
+    depth: int
+    width: int
+    write_granule: int | None = None
+
+    def count(self, *, width: int, depth: int, writable: bool) -> int:
+        """Block RAMs of this shape that hold a memory of `depth` words of `width` bits.
+
+        A memory deeper than the shape is cut into slices of `self.depth` words. The slices stand side by side, and may
+        share a block RAM as far as each can be written without touching its neighbour.
+        """
+        slices = -(-depth // self.depth)
+        if writable and slices > 1:
+            granule = self.write_granule or self.width
+            width = -(-width // granule) * granule
+        return -(-width * slices // self.width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a design takes, or what a part has. None: the tools do not say, or the part has none of it.
+
+    Attributes
+    ----------
+    logic_cells
+        Places for one look-up table and one flip-flop; what a part runs out of first.
+    lut, ff, carry
+        Look-up tables, flip-flops, carry cells.
+    bram, spram, dsp, io
+        Block RAMs, large single-port RAMs, multipliers, pins.
+    """
+
+    logic_cells: int | None = None
+    lut: int | None = None
+    ff: int | None = None
+    carry: int | None = None
+    bram: int | None = None
+    spram: int | None = None
+    dsp: int | None = None
+    io: int | None = None
+
+    def to_dict(self) -> dict[str, int]:
+        """Figures that are known, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One FPGA in one package.
+
+    Parameters
+    ----------
+    name
+        As the vendor writes it, with package and speed grade.
+    family
+        Its family.
+    device, package, speed
+        As place-and-route wants them; an empty `speed` where the family has one grade only.
+    available
+        What it holds; `Resources.io` counts the pins of this package.
+    """
+
+    name: str
+    family: "Family"
+    device: str
+    package: str
+    speed: str = ""
+    available: Resources
+
+
+class Pll(ABC):
+    """Settings of a phase-locked loop that makes one clock from another."""
+
+    input_mhz: Fraction
+    output_mhz: Fraction
+
+    @abstractmethod
+    def instance(self, *, clock_in: str, clock_out: str, locked: str) -> str:
+        """Verilog of its instance between three nets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family(ABC):
+    """What the parts of a family have in common.
+
+    Parameters
+    ----------
+    name
+        Short name, also that of its Verilog models in ``boards/models``.
+    place_tool, pack_tool
+        Names of place-and-route and bitstream packer, see `prototile.boards.tools`.
+    constraints_file, routed_file, bitstream_file
+        Names of the pin constraints, of the routed design as text, and of the bitstream.
+    block_ram_shapes
+        Ways to use one block RAM.
+    settling_us
+        Microseconds after configuration before block RAM contents can be read.
+    synthesis_flags
+        Flags of synthesis that pay on this family.
+    flip_flops_fill_cells
+        Whether a flip-flop by itself takes the place of a look-up table too.
+    """
+
+    name: str
+    place_tool: str
+    pack_tool: str
+    constraints_file: str
+    routed_file: str
+    bitstream_file: str
+    block_ram_shapes: tuple[BlockRamShape, ...]
+    settling_us: float = 0.0
+    synthesis_flags: tuple[str, ...] = ()
+    flip_flops_fill_cells: bool
+
+    #: Cell types of the synthesised netlist that count as look-up tables, flip-flops and so on.
+    cell_prefixes: ClassVar[Mapping[str, tuple[str, ...]]]
+    #: The same for the place-and-route report.
+    site_types: ClassVar[Mapping[str, str]]
+
+    def block_ram_count(self, *, width: int, depth: int, writable: bool = False) -> int:
+        """Block RAMs that yosys takes for a memory with one read port, and one write port if `writable`.
+
+        Holds for memories that must be in block RAM (attribute ``ram_style`` or ``rom_style`` is ``block``); others may
+        become logic when they are small. The rule is that of yosys' ``memory_libmap``: of all shapes the one with the
+        fewest block RAMs.
+        """
+        return min(shape.count(width=width, depth=depth, writable=writable) for shape in self.block_ram_shapes)
+
+    def count(self, cells: Mapping[str, int]) -> Resources:
+        """Sum the cells of a synthesised netlist, given by type as in ``stat -json``, into resources."""
+        return Resources(
+            **{
+                name: sum(count for cell, count in cells.items() if cell.startswith(prefixes))
+                for name, prefixes in self.cell_prefixes.items()
+            }
+        )
+
+    def sites(self, utilization: Mapping[str, Mapping[str, int]], key: str) -> Resources:
+        """Used or available sites of the place-and-route report; `key` is ``used`` or ``available``."""
+        return Resources(
+            **{name: utilization[site][key] for name, site in self.site_types.items() if site in utilization}
+        )
+
+    @abstractmethod
+    def pll(self, *, input_mhz: float, output_mhz: float, from_pad: bool) -> Pll:
+        """Settings whose output comes closest to `output_mhz`.
+
+        Parameters
+        ----------
+        from_pad
+            Whether the clock comes from the pin that is wired to the PLL directly.
+
+        Raises
+        ------
+        BoardError
+            If the limits of the PLL allow no setting.
+        """
+
+    @abstractmethod
+    def synthesis_command(self, part: Part, *, top: str, dsp: bool, flags: Sequence[str]) -> str:
+        """Yosys command that synthesises for `part`."""
+
+    @abstractmethod
+    def place_arguments(self, part: Part, *, constrained: bool) -> list[str]:
+        """Arguments of place-and-route that name the part, the constraints and the result."""
+
+    @abstractmethod
+    def pack_arguments(self) -> list[str]:
+        """Arguments of the packer, from `routed_file` to `bitstream_file`."""
+
+    @abstractmethod
+    def constraints(self, pins: Sequence[Pin], *, clock_in_mhz: float) -> str:
+        """Text of the constraints file: where the pins are, their electrical settings, the input clock."""
+
+
+def exact_mhz(value: float) -> Fraction:
+    """A frequency in MHz as an exact fraction, to the hertz."""
+    return Fraction(value).limit_denominator(1_000_000)

@@ -1,0 +1,167 @@
+"""Lattice iCE40: HX8K and UltraPlus."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+from prototile.boards.family import BlockRamShape, Family, Part, Pll, Resources, exact_mhz
+from prototile.boards.pins import Pin
+from prototile.errors import BoardError
+
+#: Limits of SB_PLL40 in MHz (Lattice FPGA-DS-02029 and FPGA-DS-02008): output, oscillator, phase detector.
+_OUTPUT, _OSCILLATOR, _DETECTOR = (16, 275), (533, 1066), (10, 133)
+#: Largest phase detector frequency in MHz for each FILTER_RANGE from 1 on, as in IceStorm's icepll.
+_FILTER_LIMITS = (17, 26, 44, 66, 101)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ice40Pll(Pll):
+    """Settings of SB_PLL40: ``output = input * (divf + 1) / ((divr + 1) * 2**divq)``."""
+
+    input_mhz: Fraction
+    divr: int
+    divf: int
+    divq: int
+    from_pad: bool
+
+    @property
+    def detector_mhz(self) -> Fraction:
+        """Frequency at the phase detector."""
+        return self.input_mhz / (self.divr + 1)
+
+    @property
+    def oscillator_mhz(self) -> Fraction:
+        """Frequency of the oscillator."""
+        return self.detector_mhz * (self.divf + 1)
+
+    @property
+    def output_mhz(self) -> Fraction:  # type: ignore[override]  # computed here, an attribute of the base
+        """Frequency of the output."""
+        return self.oscillator_mhz / (1 << self.divq)
+
+    @property
+    def filter_range(self) -> int:
+        """Setting of the loop filter."""
+        return 1 + sum(self.detector_mhz >= limit for limit in _FILTER_LIMITS)
+
+    def instance(self, *, clock_in: str, clock_out: str, locked: str) -> str:
+        """Verilog of its instance between three nets."""
+        kind, source = ("PAD", "PACKAGEPIN") if self.from_pad else ("CORE", "REFERENCECLK")
+        return f"""\
+  SB_PLL40_{kind} #(
+    .FEEDBACK_PATH("SIMPLE"),
+    .DIVR(4'd{self.divr}),
+    .DIVF(7'd{self.divf}),
+    .DIVQ(3'd{self.divq}),
+    .FILTER_RANGE(3'd{self.filter_range})
+  ) pll (
+    .{source}({clock_in}),
+    .PLLOUTCORE({clock_out}),
+    .LOCK({locked}),
+    .RESETB(1'b1),
+    .BYPASS(1'b0)
+  );
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ice40(Family):
+    """iCE40 with IceStorm."""
+
+    cell_prefixes: ClassVar = {
+        "lut": ("SB_LUT4",),
+        "ff": ("SB_DFF",),
+        "carry": ("SB_CARRY",),
+        "bram": ("SB_RAM40_4K",),
+        "spram": ("SB_SPRAM256KA",),
+        "dsp": ("SB_MAC16",),
+    }
+    site_types: ClassVar = {
+        "logic_cells": "ICESTORM_LC",
+        "bram": "ICESTORM_RAM",
+        "spram": "ICESTORM_SPRAM",
+        "dsp": "ICESTORM_DSP",
+        "io": "SB_IO",
+    }
+
+    def pll(self, *, input_mhz: float, output_mhz: float, from_pad: bool) -> Ice40Pll:
+        """Settings whose output comes closest to `output_mhz`; of equal ones that with the fastest phase detector.
+
+        Raises
+        ------
+        BoardError
+            If the limits of the PLL allow no setting.
+        """
+        wanted = exact_mhz(output_mhz)
+        candidates = (
+            Ice40Pll(input_mhz=exact_mhz(input_mhz), divr=divr, divf=divf, divq=divq, from_pad=from_pad)
+            for divr in range(16)
+            if _DETECTOR[0] <= exact_mhz(input_mhz) / (divr + 1) <= _DETECTOR[1]
+            for divf in range(128)
+            if _OSCILLATOR[0] <= exact_mhz(input_mhz) / (divr + 1) * (divf + 1) <= _OSCILLATOR[1]
+            for divq in range(1, 7)
+        )
+        allowed = [pll for pll in candidates if _OUTPUT[0] <= pll.output_mhz <= _OUTPUT[1]]
+        if not allowed or not _OUTPUT[0] <= wanted <= _OUTPUT[1]:
+            raise BoardError(
+                f"an iCE40 PLL cannot make {output_mhz} MHz from {input_mhz} MHz: "
+                f"ask for {_OUTPUT[0]} to {_OUTPUT[1]} MHz from an input of {_DETECTOR[0]} to {_DETECTOR[1]} MHz"
+            )
+        return min(allowed, key=lambda pll: (abs(pll.output_mhz - wanted), pll.divr, pll.divf))
+
+    def synthesis_command(self, part: Part, *, top: str, dsp: bool, flags: Sequence[str]) -> str:
+        """Yosys command that synthesises for `part`."""
+        kind = "u" if part.device.startswith("u") else "hx"
+        return " ".join(["synth_ice40", "-device", kind, "-top", top, *(["-dsp"] if dsp else []), *flags])
+
+    def place_arguments(self, part: Part, *, constrained: bool) -> list[str]:
+        """Arguments of place-and-route that name the part, the constraints and the result."""
+        pins = ["--pcf", self.constraints_file] if constrained else ["--pcf-allow-unconstrained"]
+        return [f"--{part.device}", "--package", part.package, *pins, "--asc", self.routed_file]
+
+    def pack_arguments(self) -> list[str]:
+        """Arguments of the packer."""
+        return [self.routed_file, self.bitstream_file]
+
+    def constraints(self, pins: Sequence[Pin], *, clock_in_mhz: float) -> str:
+        """Text of the PCF file; the clock's port is named ``clk_in``."""
+        lines = [
+            f"set_io {'-pullup yes ' if pin.attributes.get('PULLUP') else ''}{pin.port} {pin.site}" for pin in pins
+        ]
+        return "\n".join([*lines, f"set_frequency clk_in {clock_in_mhz:g}", ""])
+
+
+ICE40 = Ice40(
+    name="ice40",
+    place_tool="nextpnr-ice40",
+    pack_tool="icepack",
+    constraints_file="pins.pcf",
+    routed_file="chip.asc",
+    bitstream_file="chip.bin",
+    block_ram_shapes=(
+        BlockRamShape(depth=256, width=16, write_granule=1),
+        BlockRamShape(depth=512, width=8),
+        BlockRamShape(depth=1024, width=4),
+        BlockRamShape(depth=2048, width=2),
+    ),
+    flip_flops_fill_cells=True,
+    # Block RAM contents read as zero for some microseconds after configuration (YosysHQ/icestorm#76).
+    settling_us=20.0,
+)
+
+UP5K_SG48 = Part(
+    name="iCE40UP5K-SG48",
+    family=ICE40,
+    device="up5k",
+    package="sg48",
+    available=Resources(logic_cells=5280, lut=5280, ff=5280, carry=5280, bram=30, spram=4, dsp=8, io=39),
+)
+
+HX8K_CT256 = Part(
+    name="iCE40HX8K-CT256",
+    family=ICE40,
+    device="hx8k",
+    package="ct256",
+    available=Resources(logic_cells=7680, lut=7680, ff=7680, carry=7680, bram=32, io=206),
+)
