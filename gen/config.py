@@ -9,6 +9,8 @@ RADII = ("none", "common", "class", "prototype")
 #: Where prototypes live: block RAM, or look-up tables.
 MEMORIES = ("block", "logic")
 
+#: More elements than this in one bank would make its loop, not the accumulator, limit the clock.
+BANK_SIZE = 4
 #: Registers on the way of a query that do not depend on the shape, see `Configuration.run_cycles`.
 RUN_REGISTERS = 10
 #: Cycles from the taking of a record to the start that it made room for, and of that start itself.
@@ -120,9 +122,19 @@ class Configuration:
         return bit_count(self.features)
 
     @property
+    def pes_per_bank(self) -> int:
+        """Elements of a bank, among which a minimum is found by elimination."""
+        return min(self.pes_per_tile, BANK_SIZE)
+
+    @property
     def place_width(self) -> int:
-        """Bits that number the elements of a tile."""
-        return index_bit_count(self.pes_per_tile)
+        """Bits that number the elements of a bank."""
+        return index_bit_count(self.pes_per_bank)
+
+    @property
+    def bank_width(self) -> int:
+        """Bits that number the banks of a tile."""
+        return index_bit_count(-(-self.pes_per_tile // self.pes_per_bank))
 
     @property
     def column_width(self) -> int:
@@ -131,8 +143,9 @@ class Configuration:
 
     @property
     def key_width(self) -> int:
-        """Bits of a row's key: ``not firing`` with a radius per prototype, distance, place, column."""
-        return (self.radii == "prototype") + self.distance_width + self.place_width + self.column_width
+        """Bits of a row's key: ``not firing`` with a radius per prototype, distance, place, bank, column."""
+        position = self.place_width + self.bank_width + self.column_width
+        return (self.radii == "prototype") + self.distance_width + position
 
     @property
     def memory_rows(self) -> int:
@@ -161,7 +174,7 @@ class Configuration:
         reaches the collector, and the rest is a fixed way through registers.
         """
         rounds = (self.prototypes_per_pe - 1) * self.round_interval_cycles
-        tiles = self.unit_latency_cycles + self.memory_register + self.columns - 1
+        tiles = self.unit_latency_cycles + self.memory_register + self.bank_width + self.columns - 1
         return rounds + self.memory_rows + tiles + self.key_width + 2 * (self.rows - 1) + RUN_REGISTERS
 
     @property

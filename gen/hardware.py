@@ -18,7 +18,9 @@ def grid_shape(config: Configuration, placement: Placement) -> GridShape:
         lanes=config.lanes,
         words=config.words,
         memory_rows=config.memory_rows,
+        pes_per_bank=config.pes_per_bank,
         place_width=config.place_width,
+        bank_width=config.bank_width,
         column_width=config.column_width,
         key_width=config.key_width,
         round_interval=config.round_interval_cycles,
@@ -93,12 +95,14 @@ def _tile_image(config: Configuration, words: NDArray[np.object_], held: NDArray
 
 def tables(config: Configuration, placement: Placement, radii: NDArray[np.integer] | None) -> Tables:
     """What the collector looks up for each segment and position."""
-    positions = 1 << (config.place_width + config.column_width)
+    positions = 1 << (config.place_width + config.bank_width + config.column_width)
     prototypes = np.zeros((placement.classes.size, positions), dtype=np.int64)
     at = np.arange(config.pes_per_row)
-    column, place_ = np.divmod(at, config.pes_per_tile)
+    column, in_tile = np.divmod(at, config.pes_per_tile)
+    bank, in_bank = np.divmod(in_tile, config.pes_per_bank)
+    position = (in_bank << config.bank_width | bank) << config.column_width | column
     held = placement.prototypes.reshape(placement.classes.size, -1)
-    prototypes[:, place_ << config.column_width | column] = np.maximum(held, 0)
+    prototypes[:, position] = np.maximum(held, 0)
     segment_radii = None
     if config.radii in ("common", "class"):
         assert radii is not None

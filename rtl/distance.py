@@ -36,8 +36,9 @@ class Difference(wiring.Component):
     ----------
     query, prototype : In(bits)
         Component, and complement of the prototype's component.
-    greater : Out(1)
-        ``query > prototype``, one cycle later.
+    not_greater : Out(1)
+        ``query <= prototype``, one cycle later. Inverted because a bare carry takes a cell to leave the chain and
+        another for its register, an inverted one a single cell.
     rest : Out(bits)
         ``e``, one cycle later.
     """
@@ -45,19 +46,19 @@ class Difference(wiring.Component):
     def __init__(self, bits: int):
         positive(bits=bits)
         self.bits = bits
-        super().__init__({"query": In(bits), "prototype": In(bits), "greater": Out(1), "rest": Out(bits)})
+        super().__init__({"query": In(bits), "prototype": In(bits), "not_greater": Out(1), "rest": Out(bits)})
 
     def elaborate(self, platform):
         m = Module()
         rest = Signal(self.bits, reset_less=True)
-        greater = Signal(reset_less=True)
+        not_greater = Signal(reset_less=True)
         total = Signal(self.bits + 1)
         m.d.comb += [
             total.eq(self.query + self.prototype),
             self.rest.eq(rest),
-            self.greater.eq(greater),
+            self.not_greater.eq(not_greater),
         ]
-        m.d.sync += Cat(rest, greater).eq(total)
+        m.d.sync += [rest.eq(total[:-1]), not_greater.eq(~total[-1])]
         return m
 
 
@@ -81,8 +82,8 @@ class Manhattan(wiring.Component):
         m.d.comb += [
             difference.query.eq(self.query),
             difference.prototype.eq(self.prototype),
-            self.term.eq(Mux(difference.greater, difference.rest, ~difference.rest)),
-            self.carry.eq(difference.greater),
+            self.term.eq(Mux(difference.not_greater, ~difference.rest, difference.rest)),
+            self.carry.eq(~difference.not_greater),
         ]
         return m
 
@@ -113,7 +114,7 @@ class SquaredEuclidean(wiring.Component):
         m.d.comb += [
             difference.query.eq(self.query),
             difference.prototype.eq(self.prototype),
-            absolute.eq(Mux(difference.greater, difference.rest + 1, ~difference.rest)),
+            absolute.eq(Mux(difference.not_greater, ~difference.rest, difference.rest + 1)),
             self.term.eq(square),
         ]
         if self.bits <= SQUARE_TABLE_BITS:

@@ -31,8 +31,8 @@ class ProcessingElement(wiring.Component):
     ----------
     query, prototype : In
         Words as in `DistanceUnit`; their term reaches the accumulator `latency` cycles later.
-    active : In(1)
-        In step with the accumulator: low clears it.
+    clear : In(1)
+        In step with the accumulator: clears it, whatever else is asked of it.
     shift : In(1)
         In step with the accumulator: it gives its bits away instead of taking a term.
     rotate : In(1)
@@ -52,7 +52,7 @@ class ProcessingElement(wiring.Component):
         members = {
             "query": In(lanes * bits),
             "prototype": In(lanes * bits),
-            "active": In(1),
+            "clear": In(1),
             "shift": In(1),
             "key": Out(1),
         }
@@ -84,13 +84,13 @@ class ProcessingElement(wiring.Component):
             operand[low:].eq(turn.replicate(self.distance_width - low)),
             total.eq(accumulator + operand + Mux(turn, wrap, unit.carry)),
         ]
-        with m.If(self.active):
+        with m.If(self.clear):
+            m.d.sync += accumulator.eq(0)
+        with m.Else():
             m.d.sync += [
                 accumulator[:low].eq(total[:low]),
                 accumulator[low:].eq(Mux(turn, accumulator[low - 1 : -1], total[low:])),
             ]
-        with m.Else():
-            m.d.sync += accumulator.eq(0)
 
         if self.radius:
             self._compare(m, top)

@@ -30,10 +30,12 @@ class GridShape:
         Size of the grid, and prototypes per element.
     words, memory_rows
         Words of a query; memory rows of a prototype, which are its words and the bits of its own radius.
-    place_width, column_width
-        Bits that number the elements of a tile and the tiles of a row.
+    pes_per_bank
+        Elements among which a minimum is found by elimination.
+    place_width, bank_width, column_width
+        Bits that number the elements of a bank, the banks of a tile and the tiles of a row.
     key_width
-        Bits of the key of a row: ``not firing`` (with `radius`), distance, place, column.
+        Bits of the key of a row: ``not firing`` (with `radius`), distance, place, bank, column.
     round_interval
         Cycles from one round to the next.
     block_memory, memory_register
@@ -53,7 +55,9 @@ class GridShape:
     rounds: int
     words: int
     memory_rows: int
+    pes_per_bank: int
     place_width: int
+    bank_width: int
     column_width: int
     key_width: int
     round_interval: int
@@ -68,8 +72,8 @@ class GridShape:
 
     @property
     def position_width(self) -> int:
-        """Bits that number the elements of a row: the place above, the column below."""
-        return self.place_width + self.column_width
+        """Bits that number the elements of a row: the place above, the bank, the column below."""
+        return self.place_width + self.bank_width + self.column_width
 
     @property
     def round_width(self) -> int:
@@ -92,11 +96,11 @@ class RowEnd(wiring.Component):
     Attributes
     ----------
     smaller, key_phase : In(1)
-        From the last tile of the row.
+        From the last tile of the row, the key `delay` cycles behind its phase.
     south : In(key_width)
         Key of the row to the south.
     key : Out(key_width)
-        The key: compared bits highest, then the place, then the column.
+        The key: compared bits highest, then the place, the bank, the column.
     complete : Out(1)
         High for one cycle, the first in which ``key`` is complete.
     move : In(1)
@@ -105,9 +109,10 @@ class RowEnd(wiring.Component):
         The same for the row to the south, one cycle later.
     """
 
-    def __init__(self, *, key_width: int):
-        positive(key_width=key_width)
+    def __init__(self, *, key_width: int, delay: int):
+        positive(key_width=key_width, delay=delay)
         self.key_width = key_width
+        self.delay = delay
         super().__init__(
             {
                 "smaller": In(1),
@@ -122,15 +127,13 @@ class RowEnd(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # The key leaves a tile two cycles after its phase: see Tile.
-        phase_after = Signal()
-        capture = Signal()
+        phase = Signal(self.delay)
+        capture = phase[-1]
         capture_after = Signal()
         move_south = Signal()
         key = Signal(self.key_width, reset_less=True)
         m.d.sync += [
-            phase_after.eq(self.key_phase),
-            capture.eq(phase_after),
+            phase.eq(Cat(self.key_phase, phase)),
             capture_after.eq(capture),
             move_south.eq(self.move),
         ]
@@ -184,7 +187,7 @@ class Grid(wiring.Component):
                 into_tile, smaller, key_phase = tile.o, tile.smaller, tile.key_phase
                 if column == 0:
                     into_row = tile.o
-            m.submodules[f"end_{row}"] = end = RowEnd(key_width=shape.key_width)
+            m.submodules[f"end_{row}"] = end = RowEnd(key_width=shape.key_width, delay=2 + shape.bank_width)
             m.d.comb += [end.smaller.eq(smaller), end.key_phase.eq(key_phase)]
             ends.append(end)
         for north, south in zip(ends, ends[1:], strict=False):
@@ -206,7 +209,9 @@ class Grid(wiring.Component):
             memory_register=shape.memory_register,
             members=image.members,
             rounds=shape.rounds,
+            pes_per_bank=shape.pes_per_bank,
             place_width=shape.place_width,
+            bank_width=shape.bank_width,
             column=column,
             column_width=shape.column_width,
             round_width=shape.round_width,

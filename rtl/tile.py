@@ -5,9 +5,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .bank import Bank, control_layout
 from .checks import positive
 from .distance import unit_latency
-from .element import ProcessingElement
 
 
 def hop_layout(*, word_width: int, address_width: int, round_width: int, radius: bool) -> data.StructLayout:
@@ -72,16 +72,16 @@ class CompareExchange(wiring.Component):
 
 
 class Tile(wiring.Component):
-    """Processing elements around one memory, whose minimum joins that of the tiles to the west.
+    """Banks of processing elements around one memory, whose minimum joins that of the tiles to the west.
 
-    The key of an element is its distance (led by ``not firing`` where it has a radius of its own), then its place in the
-    tile, then the tile's column, each most significant bit first. Elements whose bit is 1 where another candidate has a
-    0 drop out. The place makes one winner out of equal distances, the lowest; the column needs no comparison, because
-    `CompareExchange` prefers the west.
+    The key of an element is what `Bank` makes of it, then the bank, then the tile's column. Banks and tiles are compared by
+    `CompareExchange` nodes, which prefer the lower and the west of equal keys: so their numbers follow the key
+    without being compared.
 
     The way of one word: taken over from the neighbour at the end of cycle 0 (the memory reads at the same edge), in the
     distance unit in cycle 1 (2 with `memory_register`), in the accumulator at the end of cycle ``1 + latency``. All
-    controls are delayed to match. The first bit of the key leaves ``smaller`` two cycles after it left the accumulator.
+    controls are delayed to match. The first bit of the key leaves ``smaller`` two cycles after it left the accumulator, and
+    one more for each time that the banks are halved.
 
     Parameters
     ----------
@@ -96,15 +96,29 @@ class Tile(wiring.Component):
     memory_register
         Whether a register follows the memory.
     members
-        For each element the rounds in which it holds a prototype, as a bit mask. An element without any is left out.
+        For each element the rounds in which it holds a prototype, as a bit mask. A tile may end with fewer elements than
+        its neighbours.
     rounds
         Prototypes per element.
-    place_width
-        Bits that number the places of a tile; a tile may end with fewer elements than its neighbours.
+    pes_per_bank, place_width
+        Elements of a bank, and how many bits number them.
+    bank_width
+        Bits that number the banks of a tile.
     column, column_width
         Column of this tile, and how many bits number the columns of a row.
     round_width
         Bits of the round in the hop, 0 where no tile needs it.
+
+    Attributes
+    ----------
+    i, o : In, Out (hop_layout)
+        From one neighbour, and a cycle later to the others.
+    west : In(1)
+        Key from the tile to the west.
+    smaller : Out(1)
+        The smaller of it and the tile's own.
+    key_phase : Out(1)
+        High while the bits of the key leave the accumulators and counters.
     """
 
     def __init__(
@@ -120,32 +134,29 @@ class Tile(wiring.Component):
         memory_register: bool,
         members: list[int],
         rounds: int,
+        pes_per_bank: int,
         place_width: int,
+        bank_width: int,
         column: int,
         column_width: int,
         round_width: int,
     ):
-        positive(rounds=rounds)
+        positive(rounds=rounds, pes_per_bank=pes_per_bank)
         if not members:
             raise ValueError("members must name at least one element")
-        if len(members) > 1 << place_width:
-            raise ValueError(f"place_width must number {len(members)} elements, not {place_width!r} bits")
+        if len(members) > pes_per_bank << bank_width:
+            raise ValueError(
+                f"{1 << bank_width} banks of {pes_per_bank} elements cannot hold {len(members)} elements"
+            )
         self.word_width = lanes * bits
         self.radius = radius
         self.memory = memory
         self.block_memory = block_memory
         self.memory_register = memory_register
         self.members = members
-        self.rounds = rounds
+        self.bank_width = bank_width
+        self.pes_per_bank = pes_per_bank
         self.column = column
-        self.column_width = column_width
-        self.place_width = place_width
-        self.elements = [
-            ProcessingElement(metric=metric, bits=bits, lanes=lanes, distance_width=distance_width, radius=radius)
-            if mask
-            else None
-            for mask in members
-        ]
         #: Cycles from a word at the hop's output to its term in the accumulator.
         self.depth = unit_latency(metric, bits, lanes) + memory_register
         self.layout = hop_layout(
@@ -154,14 +165,25 @@ class Tile(wiring.Component):
             round_width=round_width,
             radius=radius,
         )
+        self.control_layout = control_layout(
+            radius=radius, round_width=round_width, place_width=place_width, tail_width=bank_width + column_width
+        )
+        self.banks = [
+            Bank(
+                metric=metric,
+                bits=bits,
+                lanes=lanes,
+                distance_width=distance_width,
+                radius=radius,
+                members=members[at : at + pes_per_bank],
+                rounds=rounds,
+                tail=_bits(at // pes_per_bank, bank_width) + _bits(column, column_width),
+                controls=self.control_layout,
+            )
+            for at in range(0, len(members), pes_per_bank)
+        ]
         super().__init__(
-            {
-                "i": In(self.layout),
-                "o": Out(self.layout),
-                "west": In(1),
-                "smaller": Out(1),
-                "key_phase": Out(1),
-            }
+            {"i": In(self.layout), "o": Out(self.layout), "west": In(1), "smaller": Out(1), "key_phase": Out(1)}
         )
 
     def elaborate(self, platform):
@@ -169,66 +191,45 @@ class Tile(wiring.Component):
         hop = Signal(self.layout)
         m.d.sync += hop.eq(self.i)
         m.d.comb += self.o.eq(hop)
+        query, words = self._words(m, hop)
+        controls, settle = self._controls(m, hop)
+        radius_bits = self._radius_bits(m, words)
 
-        query, word = self._words(m, hop)
-        active, shift, shift_before, rotate, round_ = self._controls(m, hop)
-
-        # The key: its compared bits while `distance_phase`, then the place and the column, one pulse a bit.
-        distance_phase = shift
-        if self.radius:
-            shift_after = Signal()
-            m.d.sync += shift_after.eq(shift)
-            distance_phase = Signal()
-            m.d.comb += distance_phase.eq(shift | shift_after)
-        arm = Signal()
-        m.d.comb += arm.eq(shift_before & ~shift)
-        distance_phase_after = Signal()
-        m.d.sync += distance_phase_after.eq(distance_phase)
-        settle = Signal()
-        m.d.comb += settle.eq(distance_phase_after & ~distance_phase)
-        pulses = [settle]
-        for at in range(1, self.place_width + self.column_width):
-            pulse = Signal(name=f"pulse_{at}")
-            m.d.sync += pulse.eq(pulses[-1])
-            pulses.append(pulse)
-        place_pulses = pulses[: self.place_width]
-        column_pulses = pulses[self.place_width : self.place_width + self.column_width]
-        m.d.comb += self.key_phase.eq(distance_phase | Cat(place_pulses, column_pulses).any())
-
-        zeros = []
-        any_zero = Signal()
-        for place, (element, mask) in enumerate(zip(self.elements, self.members, strict=True)):
-            if element is None:
-                continue
-            m.submodules[f"pe_{place}"] = element
-            field = word.word_select(place, self.word_width)
+        keys = []
+        for at, bank in enumerate(self.banks):
+            m.submodules[f"bank_{at}"] = bank
+            first = at * self.pes_per_bank
             m.d.comb += [
-                element.query.eq(query),
-                element.prototype.eq(field),
-                element.active.eq(active),
-                element.shift.eq(shift),
+                bank.query.eq(query),
+                bank.words.eq(words[first * self.word_width :]),
+                bank.radius_bits.eq(radius_bits[first:]),
+                bank.controls.eq(controls),
             ]
-            if self.radius:
-                m.d.comb += [element.rotate.eq(rotate), element.radius_bit.eq(self._delayed(m, field[0], place))]
-            zeros.append(self._candidate(m, place, mask, element.key & distance_phase, place_pulses, any_zero, arm, round_))
-        m.d.comb += any_zero.eq(Cat(zeros).any())
+            keys.append(bank.key)
+        self._merge(m, keys, controls.arm, settle)
+        return m
 
-        own = Signal(reset_less=True)
-        column_bit = Cat(
-            pulse for at, pulse in enumerate(column_pulses) if self.column >> (self.column_width - 1 - at) & 1
-        ).any()
-        m.d.sync += own.eq(Mux(Cat(column_pulses).any(), column_bit, ~any_zero))
+    def _merge(self, m, keys, arm, settle):
+        """Halve the banks' keys until one is left, and let it meet that from the west."""
+        clear = self._registered(m, arm, "clear_0")
+        for level in range(self.bank_width):
+            pairs = [keys[at : at + 2] for at in range(0, len(keys), 2)]
+            keys = []
+            for at, pair in enumerate(pairs):
+                m.submodules[f"node_{level}_{at}"] = node = CompareExchange(has_west=len(pair) > 1)
+                # The lower bank takes the west's part, so that it is preferred.
+                m.d.comb += [node.clear.eq(clear), node.settle.eq(settle), node.own.eq(pair[-1]), node.west.eq(pair[0])]
+                keys.append(node.smaller)
+            clear = self._registered(m, clear, f"clear_{level + 1}")
+            settle = self._registered(m, settle, f"settle_{level + 1}")
         m.submodules.node = node = CompareExchange(has_west=self.column > 0)
-        arm_after = Signal()
-        m.d.sync += arm_after.eq(arm)
         m.d.comb += [
-            node.own.eq(own),
+            node.own.eq(keys[0]),
             node.west.eq(self.west),
-            node.clear.eq(arm_after),
+            node.clear.eq(clear),
             node.settle.eq(settle),
             self.smaller.eq(node.smaller),
         ]
-        return m
 
     def _words(self, m, hop):
         """The query's word and the memory's, in step at the distance units."""
@@ -249,44 +250,62 @@ class Tile(wiring.Component):
         return query, word
 
     def _controls(self, m, hop):
-        """Controls in step with the accumulators: active, shift, shift one cycle ahead, rotate, round."""
-        accumulate, shift = hop.accumulate, hop.shift
-        rotate = hop.rotate if self.radius else Const(0)
+        """Controls in step with the accumulators, and the pulse with the last compared bit at the first nodes.
+
+        Each comes straight from a register, made of the stage before it: they reach many elements, and a look-up table
+        on the way would cost the clock. Two are kept inverted for that reason.
+        """
+        shifts = [self.i.shift, hop.shift]
+        accumulate = hop.accumulate
+        rotate = hop.rotate if self.radius else Const(0, 0)
         round_ = hop.round if "round" in self.layout.members else Const(0, 0)
-        shift_before = shift
-        for stage in range(self.depth):
-            shift_before = shift
+        for stage in range(self.depth - 1):
+            shifts.append(self._registered(m, shifts[-1], f"shift_{stage}"))
             accumulate = self._registered(m, accumulate, f"accumulate_{stage}")
-            shift = self._registered(m, shift, f"shift_{stage}")
-            if self.radius:
-                rotate = self._registered(m, rotate, f"rotate_{stage}")
-            if len(round_):
-                round_ = self._registered(m, round_, f"round_{stage}")
-        active = Signal()
-        m.d.comb += active.eq(accumulate | shift | rotate)
-        return active, shift, shift_before, rotate, round_
+            rotate = self._registered(m, rotate, f"rotate_{stage}")
+            round_ = self._registered(m, round_, f"round_{stage}")
+
+        shift = self._registered(m, shifts[-1], "shift")
+        clear = self._registered(m, ~Cat(accumulate, shifts[-1], rotate).any(), "clear", init=1)
+        arm = self._registered(m, shifts[-2] & ~shifts[-1], "arm")
+        # An element with a radius puts one bit ahead of its distance, which is a cycle late therefore.
+        uncompared_next = ~(shifts[-1] | shift) if self.radius else ~shifts[-1]
+        uncompared = self._registered(m, uncompared_next, "uncompared", init=1)
+        settle = self._registered(m, ~uncompared & uncompared_next, "settle")
+
+        controls = Signal(self.control_layout)
+        pulses = [settle]
+        while len(pulses) < len(controls.place) + len(controls.tail):
+            pulses.append(self._registered(m, pulses[-1], f"pulse_{len(pulses)}"))
+        pulses = pulses[: len(controls.place) + len(controls.tail)]
+        m.d.comb += [
+            controls.clear.eq(clear),
+            controls.shift.eq(shift),
+            controls.rotate.eq(self._registered(m, rotate, "rotate")),
+            controls.round.eq(self._registered(m, round_, "round")),
+            controls.arm.eq(arm),
+            controls.uncompared.eq(uncompared),
+            Cat(controls.place, controls.tail).eq(Cat(pulses)),
+            self.key_phase.eq(~uncompared | Cat(pulses).any()),
+        ]
+        return controls, settle
+
+    def _radius_bits(self, m, words):
+        """The lowest bit of each element's field, in step with the accumulators."""
+        if not self.radius:
+            return Const(0, len(self.members))
+        bits = Cat(words[at * self.word_width] for at in range(len(self.members)))
+        for stage in range(self.depth - self.memory_register):
+            bits = self._registered(m, bits, f"radius_{stage}")
+        return bits
 
     @staticmethod
-    def _registered(m, value, name):
-        register = Signal(len(value), name=name)
+    def _registered(m, value, name, init=0):
+        register = Signal(len(value), name=name, init=init)
         m.d.sync += register.eq(value)
         return register
 
-    def _delayed(self, m, bit, place):
-        """A bit of the memory, in step with the accumulators."""
-        for stage in range(self.depth - self.memory_register):
-            bit = self._registered(m, bit, f"radius_{place}_{stage}")
-        return bit
 
-    def _candidate(self, m, place, mask, distance_bit, place_pulses, any_zero, arm, round_):
-        """Whether the element is still a candidate for the minimum; returns ``candidate and its bit is 0``."""
-        candidate = Signal(name=f"candidate_{place}", reset_less=True)
-        zero = Signal(name=f"zero_{place}")
-        place_bit = Cat(
-            pulse for at, pulse in enumerate(place_pulses) if place >> (self.place_width - 1 - at) & 1
-        ).any()
-        m.d.comb += zero.eq(candidate & ~(distance_bit | place_bit))
-        every_round = (1 << self.rounds) - 1
-        member = Const(mask, self.rounds).bit_select(round_, 1) if mask != every_round else Const(1)
-        m.d.sync += candidate.eq(Mux(arm, member, Mux(any_zero, zero, candidate)))
-        return zero
+def _bits(value: int, width: int) -> list[int]:
+    """Bits of a number, most significant first."""
+    return [value >> at & 1 for at in range(width - 1, -1, -1)]

@@ -1,16 +1,20 @@
 """The generated Verilog, compiled by Verilator: whole data sets at hundreds of thousands of cycles a second."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sysconfig
+import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from prototile.cache import cache_folder
 from prototile.config import Configuration
 from prototile.errors import ToolError
 from prototile.record import RECORD_DTYPE
@@ -71,27 +75,62 @@ def compile_verilog(
         If Verilator or the compiler fails; the message names the log.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    main = folder / "main.cpp"
-    main.write_text(files("prototile.sim").joinpath("templates", harness).read_text())
-    command = [
+    (folder / "main.cpp").write_text(files("prototile.sim").joinpath("templates", harness).read_text())
+    translate = [
         "verilator",
-        *("--cc", "--exe", "--build", "-j", "2", "-O3", "--x-assign", "fast", "--x-initial", "fast"),
-        *("--noassert", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--top-module", top, "-Mdir", "obj"),
-        *("-CFLAGS", " ".join(["-O2", "-fno-var-tracking", *(f"-D{name}" for name in defines)])),
-        *("-MAKEFLAGS", "OPT_SLOW=-O0 OPT_GLOBAL=-O1"),
+        *("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert"),
+        *("-Wno-fatal", "-Wno-lint", "-Wno-style", "--top-module", top, "-Mdir", "obj", "-o", "simulation"),
+        *(flag for name in defines for flag in ("-CFLAGS", f"-D{name}")),
         *options,
-        *(str(Path(os.path.relpath(source, folder))) for source in sources),
+        *(os.path.relpath(source, folder) for source in sources),
         "main.cpp",
-        *("-o", "simulation"),
     ]
-    log = folder / "verilator.log"
-    with log.open("w") as output:
-        result = subprocess.run(
-            command, cwd=folder, env=verilator_environment(), stdout=output, stderr=subprocess.STDOUT, check=False
-        )
-    if result.returncode:
-        raise ToolError(f"Verilator failed on {', '.join(source.name for source in sources)}: see {log}")
+    compile_ = ["make", "-C", "obj", "-f", f"V{top}.mk", "-j2", "OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
+    environment = verilator_environment()
+    runtime = cache_folder("verilator") / _runtime_key(environment, defines, options)
+    with (folder / "verilator.log").open("w") as log:
+        _run(translate, folder, environment, log)
+        _recall_runtime(runtime, folder / "obj")
+        _run(compile_, folder, environment, log)
+    _keep_runtime(folder / "obj", runtime)
     return folder / "obj" / "simulation"
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str], log: TextIO) -> None:
+    log.write(f"$ {' '.join(command)}\n")
+    log.flush()
+    result = subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
+    if result.returncode:
+        raise ToolError(f"{command[0]} failed on the generated Verilog: see {log.name}")
+
+
+def _runtime_key(environment: dict[str, str], *flags: tuple[str, ...]) -> str:
+    """What the objects of Verilator's runtime depend on."""
+    version = subprocess.run(
+        ["verilator", "--version"], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    compiler = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=True).stdout
+    return hashlib.sha256(repr((version, compiler, flags)).encode()).hexdigest()[:16]
+
+
+def _recall_runtime(kept: Path, objects: Path) -> None:
+    """Take the runtime's objects from the cache: compiling them takes longer than a small design does."""
+    if kept.is_dir():
+        for path in kept.iterdir():
+            shutil.copyfile(path, objects / path.name)
+
+
+def _keep_runtime(objects: Path, kept: Path) -> None:
+    if kept.is_dir():
+        return
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix="new-", dir=kept.parent))
+    for path in objects.glob("verilated*.o"):
+        shutil.copyfile(path, fresh / path.name)
+    try:
+        fresh.rename(kept)
+    except OSError:  # another process was faster
+        shutil.rmtree(fresh)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,143 @@
+"""A bank: the few elements of a tile among which the minimum is found by elimination."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .checks import positive
+from .element import ProcessingElement
+
+
+def control_layout(*, radius: bool, round_width: int, place_width: int, tail_width: int) -> data.StructLayout:
+    """Controls that all banks of a tile share, in step with the accumulators.
+
+    ``clear``, ``shift`` and ``rotate`` are those of `ProcessingElement`. ``arm`` is high in the cycle before the first bit of
+    the key, ``uncompared`` is low while its distance is there, then one pulse of ``place`` for each bit that numbers the elements of
+    a bank and one of ``tail`` for each that numbers banks and columns. ``round`` is the round that ends.
+    """
+    return data.StructLayout(
+        {
+            "clear": 1,
+            "shift": 1,
+            "rotate": int(radius),
+            "arm": 1,
+            "uncompared": 1,
+            "place": place_width,
+            "tail": tail_width,
+            "round": round_width,
+        }
+    )
+
+
+class Bank(wiring.Component):
+    """Elements that search their minimum together: where a candidate has a 0, those with a 1 drop out.
+
+    The key is the distance (led by ``not firing`` where elements have a radius), then the place, each most significant bit
+    first. The place makes one winner out of equal distances, the lowest. What follows is `tail`, the same for all.
+
+    The loop from the candidates through their common minimum and back is the longest of the grid; it is why a bank
+    is small, and larger tiles have several.
+
+    Parameters
+    ----------
+    metric, bits, lanes, distance_width, radius
+        As in `ProcessingElement`.
+    members
+        For each element the rounds in which it holds a prototype, as a bit mask. An element without any is left out.
+    rounds
+        Prototypes per element.
+    tail
+        Bits that number this bank and its tile, first bit first.
+    controls
+        Layout of ``controls``, `control_layout`.
+
+    Attributes
+    ----------
+    query : In
+        Word of the query.
+    words : In
+        Complemented words of the elements' prototypes side by side, first element lowest.
+    radius_bits : In
+        Bits of the elements' radii, in step with the accumulators.
+    key : Out(1)
+        The key of the minimum, one cycle after its bits left the accumulators.
+    """
+
+    def __init__(
+        self,
+        *,
+        metric: str,
+        bits: int,
+        lanes: int,
+        distance_width: int,
+        radius: bool,
+        members: list[int],
+        rounds: int,
+        tail: list[int],
+        controls: data.StructLayout,
+    ):
+        positive(rounds=rounds)
+        self.radius = radius
+        self.members = members
+        self.rounds = rounds
+        self.tail = tail
+        self.word_width = lanes * bits
+        self.elements = [
+            ProcessingElement(metric=metric, bits=bits, lanes=lanes, distance_width=distance_width, radius=radius)
+            if mask
+            else None
+            for mask in members
+        ]
+        super().__init__(
+            {
+                "query": In(self.word_width),
+                "words": In(self.word_width * len(members)),
+                "radius_bits": In(len(members)),
+                "controls": In(controls),
+                "key": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        controls = self.controls
+        zeros = []
+        any_zero = Signal()
+        for place, element in enumerate(self.elements):
+            if element is None:
+                continue
+            m.submodules[f"pe_{place}"] = element
+            m.d.comb += [
+                element.query.eq(self.query),
+                element.prototype.eq(self.words.word_select(place, self.word_width)),
+                element.clear.eq(controls.clear),
+                element.shift.eq(controls.shift),
+            ]
+            if self.radius:
+                m.d.comb += [element.rotate.eq(controls.rotate), element.radius_bit.eq(self.radius_bits[place])]
+            zeros.append(self._candidate(m, place, element.key, any_zero))
+        m.d.comb += any_zero.eq(Cat(zeros).any())
+
+        key = Signal(reset_less=True)
+        tail = Cat(pulse for pulse, bit in zip(controls.tail, self.tail, strict=True) if bit).any()
+        m.d.sync += key.eq(Mux(controls.tail.any(), tail, ~any_zero))
+        m.d.comb += self.key.eq(key)
+        return m
+
+    def _candidate(self, m, place, distance_bit, any_zero):
+        """Whether the element may still be the minimum; returns ``candidate and its bit is 0``."""
+        controls = self.controls
+        candidate = Signal(name=f"candidate_{place}", reset_less=True)
+        zero = Signal(name=f"zero_{place}")
+        width = len(controls.place)
+        place_bit = Cat(controls.place[at] for at in range(width) if place >> (width - 1 - at) & 1).any()
+        m.d.comb += zero.eq(candidate & ~((distance_bit & ~controls.uncompared) | place_bit))
+        mask, every_round = self.members[place], (1 << self.rounds) - 1
+        # Not written with multiplexers: synthesis would make clock enables of them, which have the longer way.
+        keeps = zero | (candidate & ~any_zero)
+        if mask == every_round:
+            m.d.sync += candidate.eq(controls.arm | keeps)
+        else:
+            member = Const(mask, self.rounds).bit_select(controls.round, 1)
+            m.d.sync += candidate.eq((controls.arm & member) | (~controls.arm & keeps))
+        return zero
