@@ -363,12 +363,13 @@ def _place_once(work: Path, plan: Plan, cells: Resources, seed: int, progress: P
         raise
     result = json.loads((work / _PLACEMENT_FILE).read_text(encoding="utf-8"))
     clocks = result["fmax"].values()
-    used: dict[str, Any] = {**cells.to_dict(), **family.sites(result["utilization"], "used").to_dict()}
+    used = {**cells.to_dict(), **family.sites(result["utilization"], "used").to_dict()}
     has = plan.part.available.to_dict()
+    figures: dict[str, Any] = {name: used.get(name) for name in _NOUNS if name in has or name == "carry"}
     return BuildReport(
         device=plan.part.name,
         board=plan.board,
-        **{name: used.get(name) for name in _NOUNS if name in has or name == "carry"},
+        **figures,
         available=has,
         fmax_mhz=min((round(clock["achieved"], 2) for clock in clocks), default=None),
         target_mhz=plan.target_mhz,
@@ -388,8 +389,8 @@ def _explain_failed_placement(work: Path, plan: Plan, progress: Progress) -> Non
     _check_fit(plan, used)
     if (used.logic_cells or 0) > _FULL * (plan.part.available.logic_cells or 0):
         raise FitError(
-            f"the design fills {used.logic_cells} of {plan.part.available.logic_cells} logic cells of {plan.part.name}: "
-            "too many to be placed: use fewer PEs or a larger board"
+            f"the design fills {used.logic_cells} of {plan.part.available.logic_cells} logic cells "
+            f"of {plan.part.name}, too many to be placed: use fewer PEs or a larger board"
         )
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from prototile.cache import cache_folder
+import platformdirs
+
 from prototile.errors import ToolError
 
 #: Set to 1 to use the programs on the PATH instead of the WebAssembly wheels.
@@ -103,7 +104,7 @@ class Tool:
         self._require()
         if self.native:
             return
-        marker = cache_folder("tools") / f"{self.name}-{self.version}"
+        marker = _compiled_folder() / f"{self.name}-{self.version}"
         if marker.exists():
             return
         with _locked(marker.with_name(f"{self.name}.lock")):
@@ -155,6 +156,12 @@ def warm_up(names: Iterable[str]) -> threading.Thread:
     whole = threading.Thread(target=prepare_all, daemon=True)
     whole.start()
     return whole
+
+
+def _compiled_folder() -> Path:
+    """Where it is noted what is compiled: beside the compiled programs, in the cache of the wheels."""
+    root = os.environ.get("YOWASP_CACHE_DIR") or platformdirs.user_cache_dir("YoWASP", appauthor=False)
+    return Path(root) / "prototile"
 
 
 @functools.cache
