@@ -137,14 +137,38 @@ def test_worst_case_does_not_overflow(metric, features):
     assert record["margin"] == features * (65535 if metric == "l1" else 65535**2) == config.distance_max
 
 
-def test_beyond_exact_floating_point_l2_is_still_exact():
-    # The largest sum is over 2**53, where a float64 would round it.
-    features = 1 << 21
+@pytest.mark.parametrize("bits", range(1, 17))
+def test_no_partial_sum_overflows(bits):
+    top = (1 << bits) - 1
+    prototypes = np.stack([np.zeros(600, int), np.full(600, top)])
+    for metric, largest in (("l1", 600 * top), ("l2", 600 * top**2)):
+        config = Configuration(features=600, bits=bits, metric=metric, prototype_count=2, class_count=2)
+        golden = GoldenModel(config, prototypes, np.array([0, 1]))
+        assert golden.distances(prototypes).tolist() == [[0, largest], [largest, 0]]
+
+
+def test_a_product_beyond_exact_floating_point_is_still_exact():
+    # The sum of products is odd and over 2**53, where a float64 would round it.
+    features = (1 << 21) + 1024
     config = Configuration(features=features, bits=16, metric="l2", prototype_count=1, class_count=1)
-    golden = GoldenModel(config, np.zeros((1, features), np.uint16), np.array([0]))
-    query = np.full((1, features), 65535, np.uint16)
+    prototypes = np.full((1, features), 65535, np.uint16)
+    query = prototypes.copy()
     query[0, 0] = 65534
-    assert golden.distances(query)[0, 0] == (features - 1) * 65535**2 + 65534**2
+    assert int(query[0].astype(np.int64) @ prototypes[0].astype(np.int64)) > 1 << 53
+    assert GoldenModel(config, prototypes, np.array([0])).distances(query)[0, 0] == 1
+
+
+def test_keys_beyond_exact_floating_point_are_still_exact():
+    random = np.random.default_rng(3)
+    config = Configuration(features=4096, bits=16, metric="l2", prototype_count=1025, class_count=3)
+    # All near the upper end, so that squares and products are as large as they can be.
+    prototypes = 65535 - random.integers(0, 2, (1025, 4096))
+    labels = random.integers(0, 3, 1025)
+    queries = 65535 - random.integers(0, 2, (5, 4096))
+    records = GoldenModel(config, prototypes, labels).decide(queries)
+    distances = np.stack([((prototypes - query) ** 2).sum(axis=1) for query in queries])
+    assert records["prototype"].tolist() == distances.argmin(axis=1).tolist()
+    assert records["distance"].tolist() == distances.min(axis=1).tolist()
 
 
 def test_no_queries_give_no_records():
