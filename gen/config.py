@@ -142,10 +142,14 @@ class Configuration:
         return index_bit_count(self.columns)
 
     @property
+    def position_width(self) -> int:
+        """Bits that number the elements of a row."""
+        return self.place_width + self.bank_width + self.column_width
+
+    @property
     def key_width(self) -> int:
         """Bits of a row's key: ``not firing`` with a radius per prototype, distance, place, bank, column."""
-        position = self.place_width + self.bank_width + self.column_width
-        return (self.radii == "prototype") + self.distance_width + position
+        return (self.radii == "prototype") + self.distance_width + self.position_width
 
     @property
     def memory_rows(self) -> int:

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import Configuration
-from .placement import Placement, place
-from .rtl.collector import RecordShape, Tables
-from .rtl.core import Core
-from .rtl.grid import GridShape, TileImage
+from prototile.config import Configuration
+from prototile.placement import Placement, place
+from prototile.rtl.collector import RecordShape, Tables
+from prototile.rtl.core import Core
+from prototile.rtl.grid import GridShape, TileImage
 
 
 def grid_shape(config: Configuration, placement: Placement) -> GridShape:
@@ -95,7 +95,7 @@ def _tile_image(config: Configuration, words: NDArray[np.object_], held: NDArray
 
 def tables(config: Configuration, placement: Placement, radii: NDArray[np.integer] | None) -> Tables:
     """What the collector looks up for each segment and position."""
-    positions = 1 << (config.place_width + config.bank_width + config.column_width)
+    positions = 1 << config.position_width
     prototypes = np.zeros((placement.classes.size, positions), dtype=np.int64)
     at = np.arange(config.pes_per_row)
     column, in_tile = np.divmod(at, config.pes_per_tile)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import Configuration
-from .errors import FitError
+from prototile.config import Configuration
+from prototile.errors import FitError
 
 
 @dataclass(frozen=True, kw_only=True)

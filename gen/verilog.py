@@ -9,7 +9,7 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from .errors import ToolError
+from prototile.errors import ToolError
 
 
 def to_verilog(component: wiring.Component, name: str) -> str:

@@ -19,7 +19,7 @@ from prototile.config import Configuration
 from prototile.errors import ToolError
 from prototile.record import RECORD_DTYPE
 
-from .words import pack_words
+from prototile.sim.words import pack_words
 
 _COLUMNS = 12
 _CHUNK_BITS = 32

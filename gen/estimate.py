@@ -1,0 +1,213 @@
+"""Resources of a design without synthesis: what each part of the hardware takes, added up in microseconds.
+
+The numbers count 4-input look-up tables with a carry input and flip-flops as `prototile.rtl` describes them; what synthesis
+saves or adds beyond that is in the test that compares them with it.
+"""
+
+from dataclasses import dataclass
+
+from prototile.config import Configuration, index_bit_count
+from prototile.placement import Placement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """A memory of the design.
+
+    Parameters
+    ----------
+    name
+        What it holds.
+    width, depth
+        Bits of a row, and rows.
+    writable
+        Whether it has a write port.
+    block
+        Whether it is planned in block RAM.
+    """
+
+    name: str
+    width: int
+    depth: int
+    writable: bool = False
+    block: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Estimated resources.
+
+    Attributes
+    ----------
+    lut, ff
+        Look-up tables and flip-flops.
+    logic_cells
+        Cells of a look-up table and a flip-flop each, where a flip-flop shares the cell of the table that feeds it.
+    pe_logic_cells
+        The same for the grid alone, divided by its processing elements.
+    memories
+        All memories of the design.
+    """
+
+    lut: int
+    ff: int
+    logic_cells: int
+    pe_logic_cells: float
+    memories: tuple[Memory, ...]
+
+
+@dataclass
+class _Cells:
+    """Cells by what is in them: table and flip-flop, table only, flip-flop only."""
+
+    both: float = 0
+    lut: float = 0
+    ff: float = 0
+
+    def add(self, other: "_Cells", times: float = 1) -> None:
+        self.both += other.both * times
+        self.lut += other.lut * times
+        self.ff += other.ff * times
+
+    @property
+    def total(self) -> float:
+        return self.both + self.lut + self.ff
+
+
+def estimate(config: Configuration, placement: Placement, *, link: bool = True) -> Estimate:
+    """Estimate a core, with its serial link or without."""
+    grid = _grid(config, placement)
+    cells = _Cells()
+    cells.add(grid)
+    cells.add(_front_end(config))
+    cells.add(_back_end(config))
+    if link:
+        cells.add(_link(config))
+    return Estimate(
+        lut=round(cells.both + cells.lut),
+        ff=round(cells.both + cells.ff),
+        logic_cells=round(cells.total),
+        pe_logic_cells=round(grid.total / max(1, _element_count(placement)), 1),
+        memories=memories(config, placement),
+    )
+
+
+def memories(config: Configuration, placement: Placement) -> tuple[Memory, ...]:
+    """All memories: of the tiles, the query buffer and the collector's tables."""
+    from prototile.rtl.sequencer import SLOTS, in_block_ram
+
+    depth = config.prototypes_per_pe * config.memory_rows
+    held = (placement.prototypes >= 0).any(axis=0)
+    found = []
+    for row in range(config.rows):
+        for column in range(config.columns):
+            first = column * config.pes_per_tile
+            places = held[row, first : first + config.pes_per_tile]
+            count = max(1, int(places.nonzero()[0].max()) + 1 if places.any() else 1)
+            found.append(
+                Memory(
+                    name=f"tile_{row}_{column}",
+                    width=count * config.word_width,
+                    depth=depth,
+                    block=config.memory == "block" and bool(places.any()),
+                )
+            )
+    buffer_depth = SLOTS << index_bit_count(config.words)
+    found.append(
+        Memory(
+            name="query buffer",
+            width=config.word_width,
+            depth=buffer_depth,
+            writable=True,
+            block=in_block_ram(buffer_depth, config.word_width),
+        )
+    )
+    segments = config.rows * config.prototypes_per_pe
+    tables = [("prototypes", segments << config.position_width, config.index_width)]
+    tables.append(("segments", segments, 1 + config.class_width + _segment_radius_width(config)))
+    for name, rows, width in tables:
+        found.append(Memory(name=name, width=width, depth=rows, block=in_block_ram(rows, width)))
+    return tuple(found)
+
+
+def _segment_radius_width(config: Configuration) -> int:
+    return config.distance_width if config.radii in ("common", "class") else 0
+
+
+def _element_count(placement: Placement) -> int:
+    return int((placement.prototypes >= 0).any(axis=0).sum())
+
+
+def _rom_luts(width: int, depth: int) -> float:
+    """Tables of a constant memory in logic: one a bit up to 16 rows, then multiplexers on top."""
+    return width * max(1.0, depth / 16 * 1.2)
+
+
+def _element(config: Configuration) -> _Cells:
+    bits, lanes, width = config.bits, config.lanes, config.distance_width
+    cells = _Cells(both=lanes * (bits + 1))
+    term = bits
+    if config.metric == "l2":
+        if bits <= 4:
+            cells.both += lanes * {1: 1, 2: 3, 3: 7, 4: 14}[bits]
+        else:
+            cells.both += lanes * (bits + 2 * bits)
+            cells.lut += lanes * (bits + 0.6 * bits * bits)
+        term = 2 * bits
+    for level in range(index_bit_count(lanes)):
+        adders = lanes >> (level + 1)
+        cells.both += adders * (term + level + 2)
+        cells.lut += adders * (term + level) * (level == 0 and config.metric == "l1")
+    cells.lut += term + index_bit_count(lanes)
+    cells.both += width
+    cells.lut += 1
+    cells.both += 1
+    cells.lut += 1
+    if config.radii == "prototype":
+        cells.both += 3
+        cells.ff += config.unit_latency_cycles
+    if config.memory_register:
+        cells.ff += lanes * bits
+    if config.memory == "logic":
+        cells.both += _rom_luts(lanes * bits, config.prototypes_per_pe * config.memory_rows)
+    return cells
+
+
+def _grid(config: Configuration, placement: Placement) -> _Cells:
+    cells = _Cells()
+    cells.add(_element(config), _element_count(placement))
+    banks = -(-config.pes_per_tile // config.pes_per_bank)
+    address = index_bit_count(config.prototypes_per_pe * config.memory_rows)
+    pulses = config.place_width + config.bank_width + config.column_width
+    tile = _Cells(ff=config.word_width * (1 + config.memory_register) + address + 2 + pulses, both=6, lut=3)
+    tile.add(_Cells(both=1.5, lut=3), banks)
+    tile.add(_Cells(both=3), banks - 1 + (config.columns > 1))
+    cells.add(tile, config.rows * config.columns)
+    cells.add(_Cells(both=config.key_width, ff=5, lut=2), config.rows)
+    return cells
+
+
+def _front_end(config: Configuration) -> _Cells:
+    counters = index_bit_count(config.words + 1) + 2 * index_bit_count(config.interval_cycles)
+    address = index_bit_count(config.prototypes_per_pe * config.memory_rows)
+    return _Cells(both=counters + 2 * address + 8, lut=40)
+
+
+def _back_end(config: Configuration) -> _Cells:
+    order = config.index_width + config.distance_width + 1
+    sideband = config.saturated_width + 8
+    record = sum(width for _, width, _ in config.record_fields()) + 8
+    cells = _Cells(both=order + 3 * config.distance_width, ff=3 * order + 3 * config.class_width, lut=2 * order + 30)
+    cells.add(_Cells(ff=4 * sideband, lut=2 * sideband))
+    cells.add(_Cells(ff=record))
+    for memory in (
+        (config.index_width, config.rows * config.prototypes_per_pe << config.position_width),
+        (1 + config.class_width + _segment_radius_width(config), config.rows * config.prototypes_per_pe),
+    ):
+        cells.both += _rom_luts(*memory) if memory[1] <= 32 else 0
+    return cells
+
+
+def _link(config: Configuration) -> _Cells:
+    record = sum(width for _, width, _ in config.record_fields())
+    return _Cells(both=190 + record + config.word_width, lut=100, ff=60 + config.saturated_width)

@@ -1,0 +1,189 @@
+"""Sizes the grid: which of the shapes that hold the model fits a part, and which of these is best."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from prototile.config import Configuration
+from prototile.errors import FitError, InputError
+from prototile.estimate import Estimate, estimate
+from prototile.placement import place, segment_count
+from prototile.quantised import QuantisedModel
+
+#: Elements of a tile that are tried, and tiles of a row.
+PES_PER_TILE = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
+COLUMNS = (1, 2, 4, 8)
+#: A memory of up to this many rows becomes logic: a look-up table holds a bit of 16 rows.
+LOGIC_ROWS = 16
+#: Share of the logic cells that a sized grid may take, so that placement and clock have room.
+FILL = 0.85
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What a part offers.
+
+    Parameters
+    ----------
+    part
+        Its name, for messages.
+    logic_cells, block_rams
+        What it has.
+    block_ram_count
+        Block RAMs for a memory, called with ``width``, ``depth`` and ``writable``.
+    memory_register
+        Whether its block RAM is so slow that a register should follow.
+    """
+
+    part: str
+    logic_cells: int
+    block_rams: int
+    block_ram_count: Callable[..., int]
+    memory_register: bool = False
+
+    def block_rams_of(self, figures: Estimate) -> int:
+        """Block RAMs that all memories of a design take."""
+        return sum(
+            self.block_ram_count(width=memory.width, depth=memory.depth, writable=memory.writable)
+            for memory in figures.memories
+            if memory.block
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What the user fixed; None leaves it to the sizing."""
+
+    lanes: int | None = None
+    pe_count: int | None = None
+    prototypes_per_pe: int | None = None
+    pes_per_tile: int | None = None
+    columns: int | None = None
+    memory: str | None = None
+    memory_register: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sized:
+    """A shape with its estimate.
+
+    Attributes
+    ----------
+    config, estimate
+        The shape, and what it takes.
+    block_rams
+        Block RAMs planned.
+    """
+
+    config: Configuration
+    estimate: Estimate
+    block_rams: int
+
+
+def size(model: QuantisedModel, budget: Budget, choices: Choices | None = None) -> Sized:
+    """Find the shape with the shortest interval that fits, and of these the smallest.
+
+    Parameters
+    ----------
+    model
+        What the grid must hold.
+    budget
+        What it may take.
+    choices
+        What is fixed already. With `pe_count`, shapes of at most so many elements are considered.
+
+    Raises
+    ------
+    FitError
+        If none fits; the message says by how much, and how many elements would.
+    InputError
+        If no shape meets the choices.
+    """
+    choices = choices or Choices()
+    found = [_sized(model, budget, config) for config in _shapes(model, budget, choices)]
+    if not found:
+        raise InputError(
+            f"no grid with {_fixed(choices)} holds {model.prototype_count} prototypes of {model.class_count} classes: "
+            "leave one of these open"
+        )
+    fitting = [one for one in found if one.block_rams <= budget.block_rams and _cells_fit(one, budget)]
+    if not fitting:
+        raise FitError(_too_large(found, budget, model))
+    return min(fitting, key=_rank)
+
+
+def _rank(one: Sized) -> tuple[int, int, int, int]:
+    return (one.config.interval_cycles, one.estimate.logic_cells, one.block_rams, one.config.columns)
+
+
+def _cells_fit(one: Sized, budget: Budget) -> bool:
+    return one.estimate.logic_cells <= FILL * budget.logic_cells
+
+
+def _sized(model: QuantisedModel, budget: Budget, config: Configuration) -> Sized:
+    figures = estimate(config, place(config, model.labels.astype(np.int64)))
+    return Sized(config=config, estimate=figures, block_rams=budget.block_rams_of(figures))
+
+
+def _shapes(model: QuantisedModel, budget: Budget, choices: Choices) -> Iterator[Configuration]:
+    """All shapes that hold the model and meet the choices."""
+    sizes = np.bincount(model.labels, minlength=model.class_count)
+    largest = int(sizes.max())
+    register = budget.memory_register if choices.memory_register is None else choices.memory_register
+    seen = set()
+    for pes_per_tile in (choices.pes_per_tile,) if choices.pes_per_tile else PES_PER_TILE:
+        for columns in (choices.columns,) if choices.columns else COLUMNS:
+            pes_per_row = pes_per_tile * columns
+            if pes_per_row >= 2 * largest and pes_per_row > 1 and not (choices.pes_per_tile or choices.columns):
+                continue
+            segments = segment_count(sizes, pes_per_row)
+            for rounds in (choices.prototypes_per_pe,) if choices.prototypes_per_pe else _rounds(segments):
+                rows = -(-segments // rounds)
+                if (rows, rounds, pes_per_tile, columns) in seen:
+                    continue
+                seen.add((rows, rounds, pes_per_tile, columns))
+                if choices.pe_count is not None and rows * pes_per_row > choices.pe_count:
+                    continue
+                config = model.configuration(
+                    lanes=choices.lanes or 1,
+                    rows=rows,
+                    columns=columns,
+                    pes_per_tile=pes_per_tile,
+                    prototypes_per_pe=rounds,
+                    memory_register=register,
+                )
+                small = rounds * config.memory_rows <= LOGIC_ROWS
+                yield replace(config, memory=choices.memory or ("logic" if small else "block"))
+
+
+def _rounds(segments: int) -> list[int]:
+    """Rounds that lead to different numbers of rows: the fewest for each."""
+    return sorted({-(-segments // rows) for rows in range(1, segments + 1)})
+
+
+def _fixed(choices: Choices) -> str:
+    named = {name: value for name, value in vars(choices).items() if value is not None}
+    return ", ".join(f"{name}={value}" for name, value in named.items()) or "these choices"
+
+
+def _too_large(found: list[Sized], budget: Budget, model: QuantisedModel) -> str:
+    """Say what is missing for the shape that comes closest, and how many elements fit."""
+
+    def excess(one: Sized) -> float:
+        cells = one.estimate.logic_cells / (FILL * budget.logic_cells)
+        return max(cells, one.block_rams / budget.block_rams if budget.block_rams else float(one.block_rams > 0) * 9)
+
+    closest = min(found, key=excess)
+    cells, rams = closest.estimate.logic_cells, closest.block_rams
+    shell = cells - closest.estimate.pe_logic_cells * closest.config.pe_count
+    largest = max(0, int((FILL * budget.logic_cells - shell) / closest.estimate.pe_logic_cells))
+    if rams and closest.config.memory == "block":
+        largest = min(largest, closest.config.pe_count * budget.block_rams // rams)
+    return (
+        f"{model.prototype_count} prototypes of {model.features} features at {model.bits} bits do not fit {budget.part}: "
+        f"the grid that comes closest, {closest.config.pe_count} PEs with {closest.config.prototypes_per_pe} prototypes "
+        f"each, takes about {cells} of {int(FILL * budget.logic_cells)} usable logic cells and {rams} of "
+        f"{budget.block_rams} block RAMs; at most about {largest} such PEs fit: use fewer prototypes, fewer bits, "
+        "or a larger part"
+    )
