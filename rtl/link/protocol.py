@@ -39,7 +39,7 @@ class Fault(enum.Enum, shape=3):
     DAMAGED = 1
     UNKNOWN_COMMAND = 2
     WRONG_LENGTH = 3
-    #: The core has no place for the query, or a self-test has to have the core for itself.
+    #: The core has no place for the query; or, for a self-test, has other queries inside.
     BUSY = 4
 
 

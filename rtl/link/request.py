@@ -33,7 +33,7 @@ class RequestReceiver(wiring.Component):
 
     Whether a query is served is decided once, when its header is complete: if the core is not ready then, the request is
     answered with `Fault.BUSY`. A core that is ready must stay so while no word enters, and within a query.
-    A self-test has the core for itself, so that its record cannot be taken for another's.
+    A self-test is served only when no query is inside, so that the first record to leave is its own.
 
     - Throughput: a bit every 2 cycles.
     - Latency: the last word is offered in the cycle after the flag.
@@ -60,7 +60,7 @@ class RequestReceiver(wiring.Component):
     answered : In(1)
         The core's record of one query was taken.
     testing : Out(1)
-        The query in the core is a self-test.
+        The record that leaves next answers a self-test.
     expected : Out(index_width)
         The prototype that must win it.
     notice : Out(stream), always ready
@@ -239,7 +239,6 @@ class RequestReceiver(wiring.Component):
                         m.next = "CHECK"
                     with m.Elif(
                         ~self.query.ready
-                        | self.testing
                         | (outstanding == self.queries)
                         | ((command == Command.SELF_TEST) & (outstanding != 0))
                     ):
@@ -321,8 +320,8 @@ class RequestReceiver(wiring.Component):
                 m.next = "BEGIN"
 
         m.d.comb += entered.eq(self.query.valid & self.query.ready & self.query.payload.last & ~self.query.payload.drop)
-        with m.If(entered):
-            m.d.sync += self.testing.eq(command == Command.SELF_TEST)
+        with m.If(entered & (command == Command.SELF_TEST)):
+            m.d.sync += self.testing.eq(1)
         with m.Elif(self.answered):
             m.d.sync += self.testing.eq(0)
         return m

@@ -5,6 +5,7 @@ import zlib
 
 import pytest
 from amaranth.sim import Simulator
+
 from prototile.rtl.link.crc import SerialCRC32
 
 

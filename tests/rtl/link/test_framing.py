@@ -6,6 +6,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
+
 from prototile.rtl.link.framing import Stuffer, Unstuffer
 from prototile.rtl.link.uart import UARTReceiver, UARTTransmitter
 
@@ -50,7 +51,9 @@ async def collect(ctx, unstuffer, count):
     """Bytes, flags and damage, until `count` flags came."""
     found, bits = [], []
     while found.count(FLAG) < count:
-        _, _, valid, payload, damaged = await ctx.tick().sample(unstuffer.o.valid, unstuffer.o.payload, unstuffer.damaged)
+        _, _, valid, payload, damaged = await ctx.tick().sample(
+            unstuffer.o.valid, unstuffer.o.payload, unstuffer.damaged
+        )
         if damaged:
             found.append(DAMAGED)
         if valid and payload.flag:

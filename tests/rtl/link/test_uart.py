@@ -7,6 +7,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
+
 from prototile.rtl.link.uart import UARTReceiver, UARTTransmitter
 
 WATCHDOG_CYCLES = 50_000
