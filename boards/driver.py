@@ -1,7 +1,7 @@
 """Talks to a prototile chip over a serial port.
 
-This module stands alone: it needs NumPy and pyserial, not prototile. In a design's folder it lies in ``driver/``, with the
-description of the chip (``chip.json``, ``prototypes.npy``) beside it::
+This module stands alone: it needs NumPy and pyserial, not prototile. In a design's folder it lies in ``driver/``, with
+the description of the chip (``chip.json``, ``prototypes.npy``) beside it::
 
     from driver import Chip, Driver
 
@@ -170,9 +170,9 @@ class Identity:
         """
         if len(payload) != cls._LAYOUT.size or payload[0] != cls.VERSION:
             raise RefusedError(
-                f"the chip describes itself in version {payload[0] if payload else 'none'} with {len(payload)} bytes and "
-                f"this driver reads version {cls.VERSION} with {cls._LAYOUT.size}: use the driver from the folder of the "
-                "design that the chip holds"
+                f"the chip describes itself in version {payload[0] if payload else 'none'} with {len(payload)} bytes "
+                f"and this driver reads version {cls.VERSION} with {cls._LAYOUT.size}: use the driver from the folder "
+                "of the design that the chip holds"
             )
         _, digest, features, bits, lanes, metric, *numbers = cls._LAYOUT.unpack(payload)
         prototypes, classes, rows, columns, pes_per_tile, prototypes_per_pe = numbers
@@ -271,21 +271,22 @@ class Chip:
         unknown = names ^ set(RECORD_DTYPE.names or ())
         if unknown:
             raise ChipFileError(
-                f"the fields of the chip's record do not match this driver's ({', '.join(sorted(unknown))}): use the driver "
-                "from the folder that describes the chip"
+                f"the fields of the chip's record do not match this driver's ({', '.join(sorted(unknown))}): use the "
+                "driver from the folder that describes the chip"
             )
         for name in ("offset", "step"):
             count = len(getattr(self, name))
             if count not in (1, self.features):
                 raise ChipFileError(
-                    f"{name} has {count} numbers for {self.features} features: write the folder again with prototile convert"
+                    f"{name} has {count} numbers for {self.features} features: write the folder again with "
+                    "prototile convert"
                 )
         if self.prototypes is not None:
             shape = (len(self.self_test), self.features)
             if self.prototypes.shape != shape:
                 raise ChipFileError(
-                    f"{self.PROTOTYPES_FILE} has shape {self.prototypes.shape} and not {shape}: write the folder again with "
-                    "prototile convert"
+                    f"{self.PROTOTYPES_FILE} has shape {self.prototypes.shape} and not {shape}: write the folder again "
+                    "with prototile convert"
                 )
 
     @classmethod
@@ -319,7 +320,8 @@ class Chip:
         version = values.pop("version", None)
         if version != cls.VERSION:
             raise ChipFileError(
-                f"{path} is of version {version!r} and this driver reads version {cls.VERSION}: use the driver beside the file"
+                f"{path} is of version {version!r} and this driver reads version {cls.VERSION}: use the driver beside "
+                "the file"
             )
         prototypes = values.pop("prototypes", None)
         try:
@@ -414,8 +416,8 @@ class Chip:
         if len(wrong):
             row, column = wrong[0].tolist()
             raise VectorError(
-                f"the query in row {row} has {vectors[row, column]} in column {column} (both counted from 0): replace or leave "
-                "out what is not a finite number"
+                f"the query in row {row} has {vectors[row, column]} in column {column} (both counted from 0): replace "
+                "or leave out what is not a finite number"
             )
         with np.errstate(over="ignore"):
             exact = np.rint((vectors - np.asarray(self.offset)) / np.asarray(self.step))
@@ -457,9 +459,9 @@ _CHECK = struct.Struct("<I")
 class Frame:
     """One request or answer: command, sequence number (modulo 256), payload.
 
-    On the line it is ``0x7E``, then command, sequence number, length of the payload (16 bits), payload and CRC-32 of all
-    that (numbers little-endian), then ``0x7E``. In between, ``0x7E`` and ``0x7D`` become ``0x7D`` and the byte with bit 5
-    inverted (RFC 1662).
+    On the line it is ``0x7E``, then command, sequence number, length of the payload (16 bits), payload and CRC-32 of
+    all that (numbers little-endian), then ``0x7E``. In between, ``0x7E`` and ``0x7D`` become ``0x7D`` and the byte with
+    bit 5 inverted (RFC 1662).
     """
 
     command: int
@@ -517,7 +519,8 @@ class FrameReader:
 def pack_components(components: NDArray[np.int64], bits: int) -> list[bytes]:
     """Pack each row of integers of `bits` bits without gaps, least significant bit first, to whole bytes."""
     one_by_one = (components[:, :, None] >> np.arange(bits)) & 1
-    packed = np.packbits(one_by_one.reshape(len(components), -1).astype(np.uint8), axis=1, bitorder="little")
+    flat = one_by_one.reshape(len(components), components.shape[1] * bits)
+    packed = np.packbits(flat.astype(np.uint8), axis=1, bitorder="little")
     return [row.tobytes() for row in packed]
 
 
@@ -559,21 +562,28 @@ class Port(Protocol):
 
 @dataclass(eq=False)
 class _Request:
-    """A request on its way, perhaps sent more than once; each sending has a sequence number of its own."""
+    """A request on its way, perhaps sent more than once; each sending has a sequence number of its own.
+
+    At `deadline` it is sent again. A chip that is busy is asked again (`waits`) until the time `patience`; that is no
+    retry.
+    """
 
     index: int
     payload: bytes
     sendings: int = 0
     order: int = 0
     deadline: float = 0.0
+    patience: float = 0.0
+    refusals: int = 0
+    waits: bool = False
     complaint: str = "no answer"
 
 
 class _Exchange:
     """Sends requests of one kind, a few at once, and repeats what was lost until each has its answer.
 
-    A chip serves the requests that it takes in their order. So when an answer overtakes another request, that one or its
-    answer was lost, and it is sent again at once; time-outs are for the last of all.
+    A chip serves the requests that it takes in their order. So when an answer overtakes another request, that one or
+    its answer was lost, and it is sent again at once; time-outs are for the last of all.
     """
 
     def __init__(self, driver: "Driver", command: Command, payloads: Sequence[bytes], window: int):
@@ -605,18 +615,22 @@ class _Exchange:
         driver = self._driver
         if request.sendings > driver.retries:
             raise NoAnswerError(
-                f"the chip on {driver.name} did not serve a request in {request.sendings} attempts of {driver.timeout:g} s "
-                f"({request.complaint}): check that the board has power, its bitstream and {driver.chip.baud} baud, or raise "
-                "timeout or retries"
+                f"the chip on {driver.name} did not serve a request in {request.sendings} attempts of "
+                f"{driver.timeout:g} s ({request.complaint}): check that the board has power, its bitstream and "
+                f"{driver.chip.baud} baud, or raise timeout or retries"
             )
+        now = time.monotonic()
+        seconds = driver.timeout + driver._line_seconds(self._window * len(request.payload))
+        if not request.patience:
+            request.patience = now + (driver.retries + 1) * seconds
+        request.deadline = now + seconds
+        request.waits = False
         sequence = driver._next_sequence(self._by_sequence)
         self._by_sequence[sequence] = request
         request.sendings += 1
         self._sendings += 1
         request.order = self._sendings
-        data = Frame(self._command, sequence, request.payload).encode()
-        driver._write(data)
-        request.deadline = time.monotonic() + driver.timeout + driver._line_seconds(self._window * len(data))
+        driver._write(Frame(self._command, sequence, request.payload).encode())
 
     def _take(self, frame: Frame) -> None:
         if frame.command == Command.ERROR:
@@ -627,7 +641,7 @@ class _Exchange:
             return  # the answer to an earlier sending or to an earlier exchange
         self._answers[request.index] = frame.payload
         self._forget(request)
-        for other in [one for one in self._in_flight if one.order < request.order and one.deadline > 0]:
+        for other in [one for one in self._in_flight if one.order < request.order and not one.waits]:
             self._damaged = max(0, self._damaged - 1)
             other.complaint = "its answers were lost"
             self._send(other)
@@ -647,14 +661,22 @@ class _Exchange:
         if known is None:
             return
         if code == Fault.BUSY:
-            known.complaint = "the chip is busy"
-            known.deadline = time.monotonic() + BUSY_SECONDS * 2**known.sendings
+            self._wait(known)
             return
         name = Fault(code).name.lower().replace("_", " ") if code in list(Fault) else f"code {code}"
         raise RefusedError(
-            f"the chip on {self._driver.name} refuses the request {self._command.name} ({name}): use the driver from the folder "
-            "of the design that the chip holds"
+            f"the chip on {self._driver.name} refuses the request {self._command.name} ({name}): use the driver from "
+            "the folder of the design that the chip holds"
         )
+
+    def _wait(self, request: _Request) -> None:
+        now = time.monotonic()
+        request.complaint = "the chip is busy"
+        request.refusals += 1
+        request.waits = True
+        request.deadline = now + min(BUSY_SECONDS * 2**request.refusals, self._driver.timeout)
+        if now < request.patience:
+            request.sendings -= 1
 
     def _forget(self, request: _Request) -> None:
         self._in_flight.remove(request)
@@ -756,21 +778,17 @@ class Driver:
         DigestMismatch
             If it holds another.
         """
-        identity = self.identity_checked(self.identify())
+        identity = self.identify()
+        if identity.digest != self.chip.digest:
+            raise DigestMismatch(
+                f"the chip on {self.name} holds design {identity.digest} and not {self.chip.digest}: load the "
+                "bitstream of this design, or use the folder of that one"
+            )
         # A driver before this one may have left queries in the chip: let their answers pass.
         while self._read():
             pass
         self._reader = FrameReader()
         self._checked = True
-        return identity
-
-    def identity_checked(self, identity: Identity) -> Identity:
-        """Give `identity` back if it is that of the design, and raise `DigestMismatch` if not."""
-        if identity.digest != self.chip.digest:
-            raise DigestMismatch(
-                f"the chip on {self.name} holds design {identity.digest} and not {self.chip.digest}: load the bitstream of this "
-                "design, or use the folder of that one"
-            )
         return identity
 
     def quantise(self, X: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -797,7 +815,7 @@ class Driver:
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Labels of queries; parameters as for `decide`.
 
-        Where the status is unknown this is the chip's reject label if it has one, else the label of the nearest prototype.
+        Where the status is unknown this is the chip's reject label if it has one, else that of the nearest prototype.
         """
         records = self.decide(X)
         return self.chip.labels(records["label"], records["status"] == UNKNOWN)
@@ -813,7 +831,8 @@ class Driver:
         prototypes = self.chip.prototypes
         if prototypes is None:
             raise ChipFileError(
-                f"the description of the chip holds no prototypes to present: keep {Chip.PROTOTYPES_FILE} beside chip.json"
+                f"the description of the chip holds no prototypes to present: keep {Chip.PROTOTYPES_FILE} beside "
+                "chip.json"
             )
         self._check_once()
         queries = self._query_payloads(prototypes.astype(np.int64), np.zeros(len(prototypes), np.int64))
@@ -838,8 +857,8 @@ class Driver:
         if failing:
             shown = ", ".join(map(str, failing[:8])) + (", ..." if len(failing) > 8 else "")
             raise SelfTestError(
-                f"{len(failing)} of {len(self.chip.self_test)} prototypes of the chip on {self.name} fail the self-test ({shown}): "
-                "load the bitstream again, and suspect the clock or the supply if they still fail"
+                f"{len(failing)} of {len(self.chip.self_test)} prototypes of the chip on {self.name} fail the "
+                f"self-test ({shown}): load the bitstream again, and suspect the clock or the supply if they still fail"
             )
 
     # What that takes
@@ -858,8 +877,8 @@ class Driver:
         for payload in payloads:
             if len(payload) != self.chip.record_bytes:
                 raise RefusedError(
-                    f"the chip on {self.name} answered with {len(payload)} bytes and not {self.chip.record_bytes}: use the "
-                    "driver from the folder of the design that the chip holds"
+                    f"the chip on {self.name} answered with {len(payload)} bytes and not {self.chip.record_bytes}: use "
+                    "the driver from the folder of the design that the chip holds"
                 )
         return unpack_records(payloads, self.chip.record_fields)
 
@@ -874,8 +893,8 @@ class Driver:
         return sequence
 
     def _line_seconds(self, count: int) -> float:
-        """Time that `count` bytes of requests, all of them escaped, and as many of answers, take at most."""
-        return 2 * 2 * 10 * count / self.chip.baud
+        """Time that requests with `count` bytes of payload, and their answers, take on the line, with room to spare."""
+        return 2 * 2 * 10 * (count + 100) / self.chip.baud
 
     def _receive(self) -> list[Frame]:
         return list(self._reader.feed(self._read()))
@@ -904,8 +923,8 @@ def _why_not_open(port: str, error: Exception) -> str:
     number = getattr(error, "errno", None)
     if isinstance(error, PermissionError) or number == 13:
         return (
-            f"no permission for the port {port}: on Linux add yourself to the group that owns it (mostly dialout) and log in "
-            f"again; {available}"
+            f"no permission for the port {port}: on Linux add yourself to the group that owns it (mostly dialout) and "
+            f"log in again; {available}"
         )
     if isinstance(error, FileNotFoundError) or number == 2:
         return f"there is no port {port}: check the name ({available})"

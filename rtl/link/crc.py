@@ -13,8 +13,8 @@ RESIDUE = 0xDEBB20E3
 class SerialCRC32(wiring.Component):
     """The CRC-32 of IEEE 802.3 (of zlib, HDLC), bit by bit in the order of a serial line.
 
-    Appending the 32 bits of ``o`` to a message gives a sequence that makes ``residue`` high at the receiver. Source of the
-    residue: RFC 1662, appendix C.3, there in its complement-free form 0xdebb20e3.
+    Appending the 32 bits of ``o`` to a message gives a sequence that makes ``residue`` high at the receiver. Source of
+    the residue: RFC 1662, appendix C.3, there in its complement-free form 0xdebb20e3.
 
     Attributes
     ----------

@@ -1,4 +1,7 @@
-"""Frames on a line of characters, as in HDLC (RFC 1662, section 4): flags delimit, an escape hides what looks like one."""
+"""Frames on a line of characters, as in HDLC (RFC 1662, section 4).
+
+Flags delimit frames; an escape hides a byte that looks like a flag or an escape.
+"""
 
 from amaranth.hdl import C, Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
@@ -70,8 +73,8 @@ class Unstuffer(wiring.Component):
 class Stuffer(wiring.Component):
     """Writes frames as characters; the inverse of `Unstuffer`.
 
-    - Throughput: takes a bit a cycle while it gathers a byte, which the transmitter's last two bits of the character before
-      leave time for.
+    - Throughput: takes a bit a cycle while it gathers a byte, which the transmitter's last two bits of the character
+      before leave time for.
 
     Attributes
     ----------

@@ -28,11 +28,11 @@ class RequestReceiver(wiring.Component):
     """Takes requests apart, bit by bit, and hands queries to the core.
 
     The words of a query enter the core as they come, but the last one waits for the flag that ends the frame: it enters
-    if the CRC is right and as many bytes came as the length says. Else the core is told to drop the query. A frame that was
-    not served makes a notice.
+    if the CRC is right and as many bytes came as the length says. Else the core is told to drop the query. A frame that
+    was not served makes a notice.
 
-    Whether a query is served is decided once, when its header is complete: if the core is not ready then, the request is
-    answered with `Fault.BUSY`. A core that is ready must stay so while no word enters, and within a query.
+    Whether a query is served is decided once, when its header is complete: if the core is not ready then, the request
+    is answered with `Fault.BUSY`. A core that is ready must stay so while no word enters, and within a query.
     A self-test is served only when no query is inside, so that the first record to leave is its own.
 
     - Throughput: a bit every 2 cycles.

@@ -1,7 +1,7 @@
 """Asynchronous serial lines: eight data bits, least significant first, no parity, one stop bit.
 
-Both directions go bit by bit, because everything behind them does: a frame is taken apart, put together and checked at the
-pace of the line, and no byte needs a register of its own.
+Both directions go bit by bit, because everything behind them does: a frame is taken apart, put together and checked at
+the pace of the line, and no byte needs a register of its own.
 """
 
 from amaranth.hdl import Cat, Module, Signal
@@ -25,8 +25,8 @@ class UARTReceiver(wiring.Component):
     """Takes characters from a line.
 
     Every bit is sampled once, in its middle. A start bit that is no longer low in its middle was a glitch and is
-    forgotten. After a character with an error, the line must be high once before the next start bit counts, so a break is
-    one error and not many.
+    forgotten. After a character with an error, the line must be high once before the next start bit counts, so a break
+    is one error and not many.
 
     - Latency: ``complete`` comes in the middle of the stop bit, 2 or 3 cycles late for the synchroniser.
 
