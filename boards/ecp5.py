@@ -129,9 +129,9 @@ class Ecp5(Family):
             output_div=min(output_divs, key=lambda div: abs(output * div - _OSCILLATOR_MIDDLE)),
         )
 
-    def synthesis_command(self, part: Part, *, top: str, dsp: bool, flags: Sequence[str]) -> str:
-        """Yosys command that synthesises for `part`."""
-        return " ".join(["synth_ecp5", "-top", top, *([] if dsp else ["-nodsp"]), *flags])
+    def synthesis_commands(self, part: Part, *, top: str, dsp: bool, flags: Sequence[str]) -> list[str]:
+        """Yosys commands that synthesise for `part`."""
+        return [" ".join(["synth_ecp5", "-top", top, *([] if dsp else ["-nodsp"]), *flags])]
 
     def place_arguments(self, part: Part, *, constrained: bool) -> list[str]:
         """Arguments of place-and-route that name the part, the constraints and the result."""
@@ -169,6 +169,7 @@ ECP5 = Ecp5(
         BlockRamShape(depth=16384, width=1),
     ),
     flip_flops_fill_cells=False,
+    slow_block_ram=True,
     settling_us=1.0,
 )
 

@@ -8,6 +8,9 @@ from typing import ClassVar
 
 from prototile.boards.pins import Pin
 
+#: Name under which synthesis finds the text of `Family.techmap`.
+TECHMAP_FILE = "techmap.v"
+
 
 @dataclass(frozen=True, kw_only=True)
 class BlockRamShape:
@@ -117,10 +120,14 @@ class Family(ABC):
         Ways to use one block RAM.
     settling_us
         Microseconds after configuration before block RAM contents can be read.
+    techmap
+        Verilog that maps cells beside yosys' own rules, empty for none.
     synthesis_flags
         Flags of synthesis that pay on this family.
     flip_flops_fill_cells
         Whether a flip-flop by itself takes the place of a look-up table too.
+    slow_block_ram
+        Whether block RAM takes so much of a cycle to answer that a register should follow it.
     """
 
     name: str
@@ -131,8 +138,10 @@ class Family(ABC):
     bitstream_file: str
     block_ram_shapes: tuple[BlockRamShape, ...]
     settling_us: float = 0.0
+    techmap: str = ""
     synthesis_flags: tuple[str, ...] = ()
     flip_flops_fill_cells: bool
+    slow_block_ram: bool = False
 
     #: Cell types of the synthesised netlist that count as look-up tables, flip-flops and so on.
     cell_prefixes: ClassVar[Mapping[str, tuple[str, ...]]]
@@ -179,8 +188,8 @@ class Family(ABC):
         """
 
     @abstractmethod
-    def synthesis_command(self, part: Part, *, top: str, dsp: bool, flags: Sequence[str]) -> str:
-        """Yosys command that synthesises for `part`."""
+    def synthesis_commands(self, part: Part, *, top: str, dsp: bool, flags: Sequence[str]) -> list[str]:
+        """Yosys commands that synthesise for `part`; a file named `TECHMAP_FILE` holds `techmap`."""
 
     @abstractmethod
     def place_arguments(self, part: Part, *, constrained: bool) -> list[str]:

