@@ -86,8 +86,10 @@ def compile_verilog(
         "main.cpp",
     ]
     compile_ = ["make", "-C", "obj", "-f", f"V{top}.mk", "-j2", "OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
+    # The wheel was configured without a compiler, so it lacks the flag that names a precompiled header.
+    compile_.append("CFG_CXXFLAGS_PCH_I=-include")
     environment = verilator_environment()
-    runtime = cache_folder("verilator") / _runtime_key(environment, defines, options)
+    runtime = cache_folder("verilator") / _runtime_key(environment, options)
     with (folder / "verilator.log").open("w") as log:
         _run(translate, folder, environment, log)
         _recall_runtime(runtime, folder / "obj")
@@ -143,7 +145,7 @@ def compiled(
 ) -> Path:
     """As `compile_verilog`, in a folder of the cache that belongs to these inputs: compiled once."""
     environment = verilator_environment()
-    digest = hashlib.sha256(_runtime_key(environment, (top,), defines, options).encode())
+    digest = hashlib.sha256(_runtime_key(environment, (top, harness), defines, options).encode())
     digest.update(files("prototile.sim").joinpath("templates", harness).read_bytes())
     for source in sources:
         digest.update(hashlib.sha256(source.read_bytes()).digest())
