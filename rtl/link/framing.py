@@ -22,7 +22,8 @@ class Unstuffer(wiring.Component):
     The bits of a byte come out while the next character comes in, since only then it is known that the byte was none of
     the two special ones. A flag comes out last of all, after every bit of the frame that it ends.
 
-    - Throughput: of the line; there is no register but the receiver's.
+    - Throughput: that of the line; bytes wait in the receiver's shift register.
+    - Latency: one cycle, which keeps the receiver's logic apart from what follows.
 
     Attributes
     ----------
@@ -54,8 +55,8 @@ class Unstuffer(wiring.Component):
         escape = Signal()
         inverted = Signal()
         flag = Signal()
-        m.d.comb += [
-            flag.eq(self.complete & (self.data == FLAG)),
+        m.d.comb += flag.eq(self.complete & (self.data == FLAG))
+        m.d.sync += [
             self.o.payload.flag.eq(flag),
             self.o.payload.bit.eq(self.data[0] ^ (inverted & (self.index == ESCAPED_BIT))),
             self.o.valid.eq(flag | (self.shift & held)),

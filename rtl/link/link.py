@@ -17,7 +17,8 @@ class Link(wiring.Component):
     A damaged frame is answered with `Fault.DAMAGED` or not at all, never with a record, and the next good frame is
     served: a flag begins a frame in every state. Several `Command.CLASSIFY` may be in flight; their records come back
     in their order, with their sequence numbers. Of other responses one is kept while the line is taken, and what comes
-    on top of it is dropped: a host repeats what is not answered. A self-test is served only while no query is in flight.
+    on top of it is dropped: a host repeats what is not answered. A self-test is served only while no query is in
+    flight.
 
     Parameters
     ----------

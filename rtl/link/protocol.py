@@ -3,12 +3,12 @@
 A frame's body is: command (8 bits), sequence number (8), length of the payload in bytes (16), payload, CRC-32 of all
 this (32); numbers are little-endian. A response has the request's command with `RESPONSE` set, and its sequence number.
 
-| command     | payload of the request                                 | payload of the response                        |
-|-------------|--------------------------------------------------------|------------------------------------------------|
-| `IDENTIFY`  | none                                                   | the identity, constant bytes                   |
-| `CLASSIFY`  | clipped components (16), components                    | the decision record                            |
-| `SELF_TEST` | expected prototype (16), then as `CLASSIFY`            | 1 if it won at distance 0, else 0 (8); record  |
-| `ERROR`     |                                                        | a `Fault` (8)                                  |
+| command     | payload of the request                                 | payload of the response                       |
+|-------------|--------------------------------------------------------|-----------------------------------------------|
+| `IDENTIFY`  | none                                                   | the identity, constant bytes                  |
+| `CLASSIFY`  | clipped components (16), components                    | the decision record                           |
+| `SELF_TEST` | expected prototype (16), then as `CLASSIFY`            | 1 if it won at distance 0, else 0 (8); record |
+| `ERROR`     |                                                        | a `Fault` (8)                                 |
 
 Components and the fields of the record are packed without gaps, least significant bit first, and zeros fill the last
 byte. A request whose numbers do not fit their fields in the chip, or that is not filled with zeros, is damaged.

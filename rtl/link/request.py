@@ -36,7 +36,7 @@ class RequestReceiver(wiring.Component):
     A self-test is served only when no query is inside, so that the first record to leave is its own.
 
     - Throughput: a bit every 2 cycles.
-    - Latency: the last word is offered in the cycle after the flag.
+    - Latency: the last word is offered 2 cycles after the flag.
 
     Parameters
     ----------

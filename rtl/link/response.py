@@ -123,7 +123,7 @@ class ResponseSender(wiring.Component):
         picked = Signal()
         bit = Signal(reset_less=True)
         step = Signal()
-        part_end = Signal()
+        restart = Signal()
         m.d.comb += [
             self.o.payload.bit.eq(bit),
             crc.i.eq(bit),
@@ -131,7 +131,7 @@ class ResponseSender(wiring.Component):
         ]
         with m.If(step):
             m.d.sync += position.eq(position + 1)
-        with m.If(part_end):
+        with m.If(restart):
             m.d.sync += position.eq(0)
 
         def place(width):
@@ -146,12 +146,12 @@ class ResponseSender(wiring.Component):
             m.d.sync += picked.eq(~step)
             m.d.comb += [self.o.valid.eq(picked), step.eq(picked & self.o.ready)]
             with m.If(step & (place(width) == width - 1)):
-                m.d.comb += part_end.eq(1)
+                m.d.comb += restart.eq(1)
                 yield
 
         with m.FSM():
             with m.State("IDLE"):
-                m.d.comb += crc.clear.eq(1)
+                m.d.comb += [crc.clear.eq(1), restart.eq(1)]
                 with m.If(waiting):
                     m.d.sync += command.eq(Mux(notice.fault == Fault.NONE, Command.IDENTIFY, Command.ERROR))
                 with m.Else():

@@ -559,6 +559,24 @@ def test_a_reset_in_the_middle_of_a_frame_leaves_nothing_behind(cut):
     ResetBench().run(host)
 
 
+@pytest.mark.parametrize("cut", [5, 17, 42, 60, 83, 117])
+def test_a_reset_in_the_middle_of_a_response_leaves_nothing_behind(cut):
+    async def host(ctx, bench):
+        await bench.send(ctx, bench.classify(1, [1, 2, 3, 4, 5]))
+        await ctx.tick().repeat(cut * DIVISOR)
+        assert bench.frames == []
+        ctx.set(bench.reset, 1)
+        await ctx.tick()
+        ctx.set(bench.reset, 0)
+        await ctx.tick().repeat(20 * DIVISOR)
+        await bench.send(ctx, bench.classify(2, [5, 4, 3, 2, 1]))
+        answer = await bench.answers(ctx, 1)
+        assert answer.sequence == 2
+        bench.check_record(answer.payload, [5, 4, 3, 2, 1])
+
+    ResetBench().run(host)
+
+
 class ResetBench(Bench):
     """A bench whose link can be reset; the core then is, too."""
 
