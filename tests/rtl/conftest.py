@@ -1,0 +1,99 @@
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from prototile.config import Configuration
+from prototile.hardware import core
+from prototile.placement import segment_count
+from prototile.rtl.top import CoreTop
+from prototile.sim.golden import GoldenModel
+from prototile.sim.verilated import VerilatedCore
+from prototile.verilog import to_verilog
+
+
+@dataclass(frozen=True)
+class Case:
+    """A configuration with its arrays and queries that make ties and meet extremes."""
+
+    config: Configuration
+    prototypes: np.ndarray
+    labels: np.ndarray
+    radii: np.ndarray | None
+    queries: np.ndarray
+    saturated: np.ndarray
+
+    def verilog(self):
+        return to_verilog(CoreTop(core(self.config, self.prototypes, self.labels, self.radii)), "prototile_core")
+
+    def golden(self):
+        model = GoldenModel(self.config, self.prototypes, self.labels, self.radii)
+        return model.decide(self.queries, self.saturated)
+
+    def compiled(self, folder):
+        source = folder / "prototile_core.v"
+        source.write_text(self.verilog())
+        return VerilatedCore(self.config, [source])
+
+
+def draw(seed: int, **fixed) -> Case:
+    """Draw a case; `fixed` replaces fields of the configuration."""
+    choose = random.Random(seed)
+    numbers = np.random.default_rng(seed)
+    features = choose.choice([1, 2, 3, 5, 8, 17])
+    bits = choose.choice([1, 2, 3, 4, 5, 8])
+    prototypes = choose.choice([1, 2, 3, 7, 20, 33])
+    classes = choose.randint(1, min(prototypes, 5))
+    labels = np.concatenate([np.arange(classes), numbers.integers(0, classes, prototypes - classes)])
+    numbers.shuffle(labels)
+    values = {
+        "features": features,
+        "bits": bits,
+        "metric": choose.choice(["l1", "l2"]),
+        "prototype_count": prototypes,
+        "class_count": classes,
+        "radii": choose.choice(["none", "common", "class", "prototype"]),
+        "min_margin": choose.choice([None, None, 0, 1, 3]),
+        "lanes": choose.choice([1, 1, 2, 3, 4]),
+        "columns": choose.choice([1, 1, 2, 3]),
+        "pes_per_tile": choose.choice([1, 2, 3, 4, 8, 9]),
+        "prototypes_per_pe": choose.choice([1, 2, 3, 5]),
+        "memory": choose.choice(["block", "logic"]),
+        "memory_register": choose.choice([False, True]),
+    } | fixed
+    segments = segment_count(np.bincount(labels), values["columns"] * values["pes_per_tile"])
+    config = Configuration(rows=-(-segments // values["prototypes_per_pe"]), **values)
+    # Few levels make many ties, all of them the largest distances.
+    top = choose.choice([1, 3, config.component_max])
+    points = numbers.integers(0, min(top, config.component_max) + 1, (prototypes, config.features))
+    queries = numbers.integers(0, min(top, config.component_max) + 1, (48, config.features))
+    queries[::5] = points[numbers.integers(0, prototypes, len(queries[::5]))]
+    queries[1], queries[2] = 0, config.component_max
+    return Case(
+        config=config,
+        prototypes=points,
+        labels=labels,
+        radii=_radii(config, numbers, labels),
+        queries=queries,
+        saturated=numbers.integers(0, config.features + 1, len(queries)),
+    )
+
+
+def _radii(config, numbers, labels):
+    largest = config.distance_max + 1
+    third = max(1, largest // 3) + 1
+    if config.radii == "common":
+        return np.full(len(labels), numbers.integers(0, largest + 1))
+    if config.radii == "class":
+        return numbers.integers(0, third, config.class_count)[labels]
+    if config.radii == "prototype":
+        radii = numbers.integers(0, third, len(labels))
+        radii[0] = largest
+        return radii
+    return None
+
+
+@pytest.fixture(name="draw")
+def draw_fixture():
+    return draw
