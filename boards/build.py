@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from prototile.boards.board import Board
-from prototile.boards.family import Part, Resources
+from prototile.boards.family import TECHMAP_FILE, Part, Resources
 from prototile.boards.report import BuildReport
 from prototile.boards.tools import tool, warm_up
 from prototile.boards.top import TOP_MODULE, constraints, top_verilog
@@ -108,6 +108,7 @@ class Plan:
             "format": _FORMAT,
             "part": self.part.name,
             "script": self.script,
+            "techmap": self.part.family.techmap,
             "place": self.place_arguments(self.options.seed),
             "attempts": self.options.attempts,
             "pack": self.part.family.pack_arguments(),
@@ -122,11 +123,11 @@ class Plan:
     def script(self) -> str:
         """Yosys script. Source locations are removed: they would name places of the machine."""
         flags = [*self.part.family.synthesis_flags, *self.options.synthesis_flags]
-        synthesis = self.part.family.synthesis_command(self.part, top=self.top, dsp=self.options.dsp, flags=flags)
+        synthesis = self.part.family.synthesis_commands(self.part, top=self.top, dsp=self.options.dsp, flags=flags)
         return "\n".join(
             [
                 *(f'read_verilog "{name}"' for name in self.sources),
-                synthesis,
+                *synthesis,
                 "attrmap -remove src",
                 f"tee -q -o {_STATISTICS_FILE} stat -json",
                 f"write_verilog -noattr {_NETLIST_VERILOG}",
@@ -135,11 +136,19 @@ class Plan:
             ]
         )
 
+    @property
+    def common_arguments(self) -> list[str]:
+        """Arguments of place-and-route that name part, netlist, constraints and report."""
+        return [
+            *self.part.family.part_arguments(self.part, constrained=self.constraints is not None),
+            *("--json", _NETLIST_FILE, "--top", self.top, "--report", _PLACEMENT_FILE),
+        ]
+
     def place_arguments(self, seed: int) -> list[str]:
         """Arguments of place-and-route."""
         return [
-            *self.part.family.place_arguments(self.part, constrained=self.constraints is not None),
-            *("--json", _NETLIST_FILE, "--top", self.top, "--report", _PLACEMENT_FILE),
+            *self.common_arguments,
+            *self.part.family.routed_arguments(),
             *("--freq", f"{self.target_mhz:g}", "--seed", str(seed), "--timing-allow-fail"),
             *self.options.place_flags,
         ]
@@ -149,6 +158,7 @@ class Plan:
         for name, data in self.sources.items():
             (folder / name).write_bytes(data)
         (folder / _SCRIPT_FILE).write_text(self.script, encoding="utf-8")
+        (folder / TECHMAP_FILE).write_text(self.part.family.techmap, encoding="utf-8")
         if self.constraints is not None:
             (folder / self.part.family.constraints_file).write_text(self.constraints, encoding="utf-8")
 
@@ -192,8 +202,9 @@ def build(
         If a tool fails, or the memories do not land in `expected_block_rams` block RAMs.
     """
     verilog = _read_sources(sources)
-    if _TOP_FILE in verilog:
-        raise InputError(f"{_TOP_FILE} is the name of the board's top: rename that source file")
+    for name in (_TOP_FILE, TECHMAP_FILE):
+        if name in verilog:
+            raise InputError(f"{name} is the name of a file that the build writes itself: rename that source file")
     plan = _plan(
         part=board.part,
         top=TOP_MODULE,
@@ -298,7 +309,7 @@ def _build_in(work: Path, plan: Plan, expected_block_rams: int | None, progress:
     family = plan.part.family
     _run(work, plan, family.pack_tool, "packing", family.pack_arguments(), progress)
     (work / "packing.log").unlink()
-    for name in (*plan.sources.keys() - {_TOP_FILE}, _SCRIPT_FILE, _NETLIST_FILE):
+    for name in (*plan.sources.keys() - {_TOP_FILE}, _SCRIPT_FILE, TECHMAP_FILE, _NETLIST_FILE):
         (work / name).unlink()
     report = replace(report, bitstream_file=family.bitstream_file, folder=work)
     report.write(work)
@@ -318,10 +329,9 @@ def _measure_in(work: Path, plan: Plan, clock: str, progress: Progress) -> Build
     total = _synthesise(work, wrapped, progress)
     _check_fit(wrapped, total)
     report = _place(work, wrapped, total, progress)
-    overhead = wrapper.outputs + (wrapper.inputs if plan.part.family.flip_flops_fill_cells else 0)
     return replace(
         report,
-        logic_cells=(report.logic_cells or 0) - overhead,
+        logic_cells=(report.logic_cells or 0) - wrapper.logic_cells,
         lut=cells.lut,
         ff=cells.ff,
         carry=cells.carry,
@@ -383,7 +393,7 @@ def _place_once(work: Path, plan: Plan, cells: Resources, seed: int, progress: P
 def _explain_failed_placement(work: Path, plan: Plan, progress: Progress) -> None:
     """Raise FitError if the packed design is larger than the part, or nearly as large."""
     family = plan.part.family
-    _run(work, plan, family.place_tool, "packing-only", [*plan.place_arguments(1), "--pack-only"], progress)
+    _run(work, plan, family.place_tool, "packing-only", [*plan.common_arguments, "--pack-only"], progress)
     utilization = json.loads((work / _PLACEMENT_FILE).read_text(encoding="utf-8"))["utilization"]
     used = family.sites(utilization, "used")
     _check_fit(plan, used)

@@ -133,11 +133,14 @@ class Ecp5(Family):
         """Yosys commands that synthesise for `part`."""
         return [" ".join(["synth_ecp5", "-top", top, *([] if dsp else ["-nodsp"]), *flags])]
 
-    def place_arguments(self, part: Part, *, constrained: bool) -> list[str]:
-        """Arguments of place-and-route that name the part, the constraints and the result."""
+    def part_arguments(self, part: Part, *, constrained: bool) -> list[str]:
+        """Arguments of place-and-route that name the part and the constraints."""
         pins = ["--lpf", self.constraints_file] if constrained else ["--lpf-allow-unconstrained"]
-        device = [f"--{part.device}", "--package", part.package, "--speed", part.speed]
-        return [*device, *pins, "--textcfg", self.routed_file]
+        return [f"--{part.device}", "--package", part.package, "--speed", part.speed, *pins]
+
+    def routed_arguments(self) -> list[str]:
+        """Arguments of place-and-route that name its result."""
+        return ["--textcfg", self.routed_file]
 
     def pack_arguments(self) -> list[str]:
         """Arguments of the packer."""
@@ -168,7 +171,6 @@ ECP5 = Ecp5(
         BlockRamShape(depth=8192, width=2),
         BlockRamShape(depth=16384, width=1),
     ),
-    flip_flops_fill_cells=False,
     slow_block_ram=True,
     settling_us=1.0,
 )

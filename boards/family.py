@@ -124,8 +124,6 @@ class Family(ABC):
         Verilog that maps cells beside yosys' own rules, empty for none.
     synthesis_flags
         Flags of synthesis that pay on this family.
-    flip_flops_fill_cells
-        Whether a flip-flop by itself takes the place of a look-up table too.
     slow_block_ram
         Whether block RAM takes so much of a cycle to answer that a register should follow it.
     """
@@ -140,7 +138,6 @@ class Family(ABC):
     settling_us: float = 0.0
     techmap: str = ""
     synthesis_flags: tuple[str, ...] = ()
-    flip_flops_fill_cells: bool
     slow_block_ram: bool = False
 
     #: Cell types of the synthesised netlist that count as look-up tables, flip-flops and so on.
@@ -192,8 +189,12 @@ class Family(ABC):
         """Yosys commands that synthesise for `part`; a file named `TECHMAP_FILE` holds `techmap`."""
 
     @abstractmethod
-    def place_arguments(self, part: Part, *, constrained: bool) -> list[str]:
-        """Arguments of place-and-route that name the part, the constraints and the result."""
+    def part_arguments(self, part: Part, *, constrained: bool) -> list[str]:
+        """Arguments of place-and-route that name the part and the constraints."""
+
+    @abstractmethod
+    def routed_arguments(self) -> list[str]:
+        """Arguments of place-and-route that name its result, `routed_file`."""
 
     @abstractmethod
     def pack_arguments(self) -> list[str]:

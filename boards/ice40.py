@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import ClassVar
 
-from prototile.boards.family import BlockRamShape, Family, Part, Pll, Resources, exact_mhz
+from prototile.boards.family import TECHMAP_FILE, BlockRamShape, Family, Part, Pll, Resources, exact_mhz
 from prototile.boards.pins import Pin
 from prototile.errors import BoardError
 
-#: Limits of SB_PLL40 in MHz (Lattice FPGA-DS-02029 and FPGA-DS-02008): output, oscillator, phase detector.
-_OUTPUT, _OSCILLATOR, _DETECTOR = (16, 275), (533, 1066), (10, 133)
+#: Limits of SB_PLL40 in MHz (Lattice FPGA-DS-02029 and FPGA-DS-02008): input, output, oscillator, phase detector.
+_INPUT, _OUTPUT, _OSCILLATOR, _DETECTOR = (10, 133), (16, 275), (533, 1066), (10, 133)
 #: Largest phase detector frequency in MHz for each FILTER_RANGE from 1 on, as in IceStorm's icepll.
 _FILTER_LIMITS = (17, 26, 44, 66, 101)
 
@@ -93,32 +94,47 @@ class Ice40(Family):
         BoardError
             If the limits of the PLL allow no setting.
         """
-        wanted = exact_mhz(output_mhz)
-        candidates = (
-            Ice40Pll(input_mhz=exact_mhz(input_mhz), divr=divr, divf=divf, divq=divq, from_pad=from_pad)
-            for divr in range(16)
-            if _DETECTOR[0] <= exact_mhz(input_mhz) / (divr + 1) <= _DETECTOR[1]
-            for divf in range(128)
-            if _OSCILLATOR[0] <= exact_mhz(input_mhz) / (divr + 1) * (divf + 1) <= _OSCILLATOR[1]
-            for divq in range(1, 7)
-        )
-        allowed = [pll for pll in candidates if _OUTPUT[0] <= pll.output_mhz <= _OUTPUT[1]]
-        if not allowed or not _OUTPUT[0] <= wanted <= _OUTPUT[1]:
+        source, wanted = exact_mhz(input_mhz), exact_mhz(output_mhz)
+        if not (_INPUT[0] <= source <= _INPUT[1] and _OUTPUT[0] <= wanted <= _OUTPUT[1]):
             raise BoardError(
                 f"an iCE40 PLL cannot make {output_mhz} MHz from {input_mhz} MHz: "
-                f"ask for {_OUTPUT[0]} to {_OUTPUT[1]} MHz from an input of {_DETECTOR[0]} to {_DETECTOR[1]} MHz"
+                f"ask for {_OUTPUT[0]} to {_OUTPUT[1]} MHz from an input of {_INPUT[0]} to {_INPUT[1]} MHz"
             )
+        candidates = (
+            Ice40Pll(input_mhz=source, divr=divr, divf=divf, divq=divq, from_pad=from_pad)
+            for divr in range(16)
+            if _DETECTOR[0] <= source / (divr + 1) <= _DETECTOR[1]
+            for divf in range(128)
+            if _OSCILLATOR[0] <= source / (divr + 1) * (divf + 1) <= _OSCILLATOR[1]
+            for divq in range(1, 7)
+        )
+        allowed = (pll for pll in candidates if _OUTPUT[0] <= pll.output_mhz <= _OUTPUT[1])
         return min(allowed, key=lambda pll: (abs(pll.output_mhz - wanted), pll.divr, pll.divf))
 
-    def synthesis_command(self, part: Part, *, top: str, dsp: bool, flags: Sequence[str]) -> str:
-        """Yosys command that synthesises for `part`."""
-        kind = "u" if part.device.startswith("u") else "hx"
-        return " ".join(["synth_ice40", "-device", kind, "-top", top, *(["-dsp"] if dsp else []), *flags])
+    def synthesis_commands(self, part: Part, *, top: str, dsp: bool, flags: Sequence[str]) -> list[str]:
+        """Yosys commands that synthesise for `part`.
 
-    def place_arguments(self, part: Part, *, constrained: bool) -> list[str]:
-        """Arguments of place-and-route that name the part, the constraints and the result."""
+        Block RAMs that are only read are mapped by `techmap`, as yosys takes a second for each of them.
+        """
+        kind = "u" if part.device.startswith("u") else "hx"
+        command = " ".join(["synth_ice40", "-device", kind, "-top", top, *(["-dsp"] if dsp else []), *flags])
+        if {"-spram", "-nobram"} & set(flags):
+            return [command]
+        return [
+            f"{command} -run begin:map_ram",
+            "memory_libmap -lib +/ice40/brams.txt -lib +/ice40/spram.txt -no-auto-huge",
+            f"techmap -map {TECHMAP_FILE}",
+            f"{command} -run map_ram:",
+        ]
+
+    def part_arguments(self, part: Part, *, constrained: bool) -> list[str]:
+        """Arguments of place-and-route that name the part and the constraints."""
         pins = ["--pcf", self.constraints_file] if constrained else ["--pcf-allow-unconstrained"]
-        return [f"--{part.device}", "--package", part.package, *pins, "--asc", self.routed_file]
+        return [f"--{part.device}", "--package", part.package, *pins]
+
+    def routed_arguments(self) -> list[str]:
+        """Arguments of place-and-route that name its result."""
+        return ["--asc", self.routed_file]
 
     def pack_arguments(self) -> list[str]:
         """Arguments of the packer."""
@@ -145,7 +161,7 @@ ICE40 = Ice40(
         BlockRamShape(depth=1024, width=4),
         BlockRamShape(depth=2048, width=2),
     ),
-    flip_flops_fill_cells=True,
+    techmap=(Path(__file__).parent / "techmap" / "ice40.v").read_text(encoding="utf-8"),
     # Block RAM contents read as zero for some microseconds after configuration (YosysHQ/icestorm#76).
     settling_us=20.0,
 )

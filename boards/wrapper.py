@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Wrapper:
-    """Shift registers around a block: one flip-flop for an input bit, one with a look-up table for an output bit.
+    """Shift registers around a block: one flip-flop with a look-up table for each bit of its ports.
 
     Parameters
     ----------
@@ -26,6 +26,11 @@ class Wrapper:
     def name(self) -> str:
         """Module that holds the block."""
         return f"{self.block}_wrapper"
+
+    @property
+    def logic_cells(self) -> int:
+        """Logic cells of the shift registers."""
+        return self.inputs + self.outputs
 
     @property
     def inputs(self) -> int:
@@ -48,14 +53,15 @@ class Wrapper:
             places[output] += width
             connections.append(f".{name}({'results' if output else 'operands'}[{start + width - 1}:{start}])")
         inputs, outputs = max(self.inputs, 2), max(self.outputs, 2)
-        # The output register turns round, as a constant at its end would become a reset.
+        # The input register inverts from bit to bit: else a register behind an input would be merged with the next bit.
+        # The output register turns round: else the constant at its end would become a reset.
         return f"""\
 module {self.name} (input wire wrapper_clock, input wire shift_in, input wire load, output wire shift_out);
   reg [{inputs - 1}:0] operands;
   reg [{outputs - 1}:0] shifted;
   wire [{outputs - 1}:0] results;
   always @(posedge wrapper_clock) begin
-    operands <= {{operands[{inputs - 2}:0], shift_in}};
+    operands <= ~{{operands[{inputs - 2}:0], shift_in}};
     shifted <= load ? results : {{shifted[{outputs - 2}:0], shifted[{outputs - 1}]}};
   end
   assign shift_out = shifted[{outputs - 1}];
