@@ -29,7 +29,7 @@ class SerialCRC32(wiring.Component):
     o : Out(1)
         Bit of the CRC, of the same cycle.
     residue : Out(1)
-        What was taken since ``clear`` is a message followed by its CRC.
+        What was taken since ``clear`` until a cycle ago is a message followed by its CRC.
     """
 
     def __init__(self):
@@ -39,11 +39,8 @@ class SerialCRC32(wiring.Component):
         m = Module()
         register = Signal(32, init=0xFFFF_FFFF, reset_less=True)
         feedback = Signal()
-        m.d.comb += [
-            self.o.eq(~register[0]),
-            self.residue.eq(register == RESIDUE),
-            feedback.eq((register[0] ^ self.i) & ~self.read),
-        ]
+        m.d.comb += [self.o.eq(~register[0]), feedback.eq((register[0] ^ self.i) & ~self.read)]
+        m.d.sync += self.residue.eq(register == RESIDUE)
         with m.If(self.clear):
             m.d.sync += register.eq(0xFFFF_FFFF)
         with m.Elif(self.enable):

@@ -122,6 +122,7 @@ class RequestReceiver(wiring.Component):
         unknown = Signal(reset_less=True)
         wrong_length = Signal(reset_less=True)
         started = Signal(reset_less=True)
+        refused = Signal(reset_less=True)
 
         # Bits taken of the part of the frame that the state names; words taken of the query.
         position = Signal(range(max(CRC_WIDTH, self.word_width)), reset_less=True)
@@ -134,6 +135,7 @@ class RequestReceiver(wiring.Component):
         flag = Signal()
         step = Signal()
         begin = Signal()
+        last = Signal(reset_less=True)
         part_end = Signal()
         m.d.comb += [
             flag.eq(self.i.valid & self.i.payload.flag),
@@ -147,6 +149,11 @@ class RequestReceiver(wiring.Component):
             self.notice.payload.fault.eq(fault),
             self.notice.payload.sequence.eq(sequence),
         ]
+        # A place that is free stays free while no word enters, so what was true a cycle ago still is.
+        m.d.sync += refused.eq(
+            ~self.query.ready | (outstanding == self.queries) | ((command == Command.SELF_TEST) & (outstanding != 0))
+        )
+        m.d.sync += last.eq(0)
         with m.If(step):
             m.d.sync += position.eq(position + 1)
         with m.If(begin | part_end):
@@ -164,8 +171,9 @@ class RequestReceiver(wiring.Component):
         @contextmanager
         def part(width):
             """What happens with the last of `width` bits."""
-            place = position[: bits_for(width - 1)]
-            with m.If(step & (place == width - 1)):
+            # The bit before is 2 cycles away, so whether this is the last is known beforehand.
+            m.d.sync += last.eq(position[: bits_for(width - 1)] == width - 1)
+            with m.If(step & last):
                 m.d.comb += part_end.eq(1)
                 yield
 
@@ -237,11 +245,7 @@ class RequestReceiver(wiring.Component):
                         m.next = "REST"
                     with m.Elif(command == Command.IDENTIFY):
                         m.next = "CHECK"
-                    with m.Elif(
-                        ~self.query.ready
-                        | (outstanding == self.queries)
-                        | ((command == Command.SELF_TEST) & (outstanding != 0))
-                    ):
+                    with m.Elif(refused):
                         m.d.sync += fault.eq(Fault.BUSY)
                         m.next = "REST"
                     with m.Elif(command == Command.SELF_TEST):

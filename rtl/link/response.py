@@ -122,6 +122,7 @@ class ResponseSender(wiring.Component):
         # A long multiplexer picks each bit: a cycle of its own keeps it out of the way of the CRC.
         picked = Signal()
         bit = Signal(reset_less=True)
+        last = Signal(reset_less=True)
         step = Signal()
         restart = Signal()
         m.d.comb += [
@@ -143,9 +144,9 @@ class ResponseSender(wiring.Component):
         @contextmanager
         def part(width):
             """Give bits, and do what follows with the last of `width`."""
-            m.d.sync += picked.eq(~step)
+            m.d.sync += [picked.eq(~step), last.eq(place(width) == width - 1)]
             m.d.comb += [self.o.valid.eq(picked), step.eq(picked & self.o.ready)]
-            with m.If(step & (place(width) == width - 1)):
+            with m.If(step & last):
                 m.d.comb += restart.eq(1)
                 yield
 

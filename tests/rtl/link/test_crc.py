@@ -34,6 +34,7 @@ async def take(ctx, dut, data):
         ctx.set(dut.enable, 1)
         await ctx.tick()
         ctx.set(dut.enable, 0)
+    await ctx.tick()
 
 
 MESSAGES = [b"", b"123456789", bytes(5), b"\xff" * 4, random.Random(3).randbytes(40)]
