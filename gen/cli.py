@@ -1,0 +1,241 @@
+"""The command line: what can be typed, and what comes of a mistake."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+from prototile import __version__
+from prototile.errors import FitError, PrototileError, TimingError
+
+# Only what every call needs is imported here: the help must be there at once.
+
+#: Exit status: done; the answer is no; wrong usage or bad input. And for what is nobody's answer: a mistake in
+#: prototile itself, an interrupt (as shells have it), and a reader of the output that went away.
+DONE, NO, WRONG, INTERNAL, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 130, 141
+#: Environment variable that shows the traceback of a mistake in prototile itself.
+TRACEBACK_VARIABLE = "PROTOTILE_TRACEBACK"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG, f"prototile: error: {message}; see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status (argparse itself raises SystemExit for usage and help)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["explore"]:
+        return _complain("explore is not available yet: compare designs with prototile convert and its options.", WRONG)
+    options = parser().parse_args(words)
+    before = _end_on_sigterm()
+    try:
+        return _run(options)
+    except PrototileError as error:
+        return _complain(str(error), NO if isinstance(error, (FitError, TimingError)) else WRONG)
+    except KeyboardInterrupt:
+        return _complain("interrupted; nothing half-written was left.", INTERRUPTED)
+    except BrokenPipeError:
+        # Python would complain again when it flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}; name a file or folder that can be used.", WRONG)
+    except Exception as error:
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        reason = (str(error).splitlines() or [""])[0]
+        return _complain(
+            f"this is a mistake in prototile itself ({type(error).__name__}: {reason}); set {TRACEBACK_VARIABLE}=1 to "
+            "see where, and report it.",
+            INTERNAL,
+        )
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Everything that can be typed."""
+    top = _Parser(
+        prog="prototile", description="Turns a trained prototype model into an FPGA design that answers like it."
+    )
+    top.add_argument("--version", action="version", version=f"prototile {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for add in (
+        _add_demo,
+        _add_convert,
+        _add_simulate,
+        _add_build,
+        _add_report,
+        _add_explain,
+        _add_predict,
+        _add_boards,
+    ):
+        add(commands)
+    return top
+
+
+def _run(options: argparse.Namespace) -> int:
+    module, function = options.run
+    return int(getattr(import_module(f"prototile.{module}"), function)(options))
+
+
+def _complain(message: str, status: int) -> int:
+    one_line = " ".join(message.split())
+    print(f"prototile: error: {one_line}", file=sys.stderr)  # noqa: T201 (the message that the user is owed)
+    return status
+
+
+def _end_on_sigterm() -> Any:
+    """Let a polite request to end clean up, as an interrupt does.
+
+    Returns the handler before; None outside of the main thread, where there are no handlers.
+    """
+
+    def end(number: int, frame: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    try:
+        return signal.signal(signal.SIGTERM, end)
+    except ValueError:
+        return None
+
+
+def _command(commands: Any, name: str, help_: str, run: tuple[str, str]) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(name, help=help_, description=help_)
+    made.set_defaults(run=run)
+    return made
+
+
+def _json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print one JSON document, and nothing else, on stdout")
+
+
+def _board(command: argparse.ArgumentParser, default: str | None, text: str) -> None:
+    command.add_argument("--board", metavar="NAME", default=default, help=text)
+
+
+def _folder(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", metavar="DIR", help="design folder, as prototile convert writes it")
+
+
+def _bits(text: str) -> int | str:
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be an integer or auto, not {text!r}") from None
+
+
+def _add_demo(commands: Any) -> None:
+    command = _command(commands, "demo", "Train, convert, verify and build a model of real data.", ("demo", "demo"))
+    command.add_argument(
+        "dataset", nargs="?", default="digits", metavar="DATASET", help="iris, wine, breast_cancer or digits (default)"
+    )
+    _board(command, "icebreaker", "board to build for (default: icebreaker; see prototile boards)")
+    command.add_argument("-o", "--output", metavar="DIR", help="design folder (default: build/<dataset>-<board>)")
+    command.add_argument("--no-cache", action="store_true", help="build again, even if this was built before")
+    _json(command)
+
+
+def _add_convert(commands: Any) -> None:
+    command = _command(commands, "convert", "Turn a model into a design folder.", ("commands", "convert"))
+    command.add_argument("model", metavar="MODEL", help=".skops, .npz, .safetensors or .csv file of a model")
+    command.add_argument("-o", "--output", metavar="DIR", required=True, help="design folder to write")
+    command.add_argument(
+        "--calibration", metavar="FILE", help="vectors that span what the chip will see, such as the training data"
+    )
+    command.add_argument("--vectors", metavar="FILE", help="vectors for the test bench (default: of the calibration)")
+    command.add_argument(
+        "--bits", type=_bits, default="auto", metavar="N", help="bits of a component, 1 to 16, or auto"
+    )
+    command.add_argument("--max-loss", type=float, metavar="SHARE", help="what --bits auto may lose (default: 0.005)")
+    _board(command, "icebreaker", "board to size the grid for (default: icebreaker)")
+    command.add_argument("--trust-pickle", action="store_true", help="load pickle files, which can run any code")
+    grid = command.add_argument_group("shape of the grid", "What is left out is chosen: the fastest grid that fits.")
+    for name, text in (
+        ("lanes", "components that a processing element takes per cycle"),
+        ("pe-count", "processing elements at most"),
+        ("prototypes-per-pe", "prototypes that an element serves, one after another"),
+        ("pes-per-tile", "elements that share a memory word"),
+        ("columns", "tiles of a row"),
+    ):
+        grid.add_argument(f"--{name}", type=int, metavar="N", help=text)
+    grid.add_argument("--memory", choices=("block", "logic"), help="where prototypes live")
+    grid.add_argument(
+        "--memory-register", action=argparse.BooleanOptionalAction, help="register behind the memory: faster, larger"
+    )
+    _json(command)
+
+
+def _add_simulate(commands: Any) -> None:
+    command = _command(
+        commands, "simulate", "Compare the generated hardware with the golden model.", ("commands", "simulate")
+    )
+    _folder(command)
+    command.add_argument(
+        "--vectors", metavar="FILE", help="queries, with labels if there are some (default: those in tb/)"
+    )
+    command.add_argument("--level", default="rtl", choices=("rtl", "netlist", "bitstream"), help="what is simulated")
+    command.add_argument(
+        "--simulator",
+        default="verilator",
+        choices=("verilator", "icarus"),
+        help="verilator: compiled, all queries; icarus: the cocotb bench on an installed Icarus Verilog",
+    )
+    command.add_argument("--junit", metavar="FILE", help="run the cocotb bench too, and write its results there")
+    command.add_argument("--stalls", action="store_true", help="random pauses on both sides, and resets in between")
+    _json(command)
+
+
+def _add_build(commands: Any) -> None:
+    command = _command(commands, "build", "Make the bitstream for a board.", ("commands", "build"))
+    _folder(command)
+    _board(command, None, "board (default: the one that the grid was sized for)")
+    command.add_argument("--no-cache", action="store_true", help="build again, even if this was built before")
+    command.add_argument("--seed", type=int, default=1, metavar="N", help="first seed of place-and-route (default: 1)")
+    _json(command)
+
+
+def _add_report(commands: Any) -> None:
+    command = _command(commands, "report", "Show the figures of a design.", ("commands", "report"))
+    _folder(command)
+    _json(command)
+
+
+def _add_explain(commands: Any) -> None:
+    command = _command(commands, "explain", "Tell why a query gets its answer.", ("commands", "explain"))
+    _folder(command)
+    command.add_argument("--vectors", metavar="FILE", required=True, help="queries")
+    command.add_argument("--row", type=int, metavar="N", required=True, help="which of them, counted from 0")
+    _json(command)
+
+
+def _add_predict(commands: Any) -> None:
+    command = _command(
+        commands, "predict", "Classify vectors: with the golden model, or on a board.", ("commands", "predict")
+    )
+    _folder(command)
+    command.add_argument("vectors", metavar="FILE", help="queries")
+    command.add_argument("--port", metavar="PORT", help="serial port of the board, such as /dev/ttyUSB0")
+    command.add_argument("--output", metavar="FILE", help="write there instead of to stdout")
+    _json(command)
+
+
+def _add_boards(commands: Any) -> None:
+    command = _command(commands, "boards", "List the boards.", ("commands", "boards"))
+    _json(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,275 @@
+"""The page of a design: its grid as a picture, its figures, its resources, in one file without outside parts."""
+
+from __future__ import annotations
+
+import base64
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from prototile.design import Design
+    from prototile.quantiser import BitsChoice
+
+#: Units of the picture: side of a place, gaps between rounds, elements, and tiles.
+_PLACE = 26
+_ROUND_GAP, _PE_GAP, _TILE_PAD, _TILE_GAP = 2, 5, 6, 22
+_MARGIN = 96
+#: Components of all prototypes beyond which these are not drawn: the page would take megabytes.
+_LARGEST_PICTURE = 150_000
+#: Classes that the legend names.
+_LEGEND = 24
+_RESOURCES = {
+    "logic_cells": "logic cells",
+    "lut": "look-up tables",
+    "ff": "flip-flops",
+    "bram": "block RAMs",
+    "spram": "single-port RAMs",
+    "dsp": "multipliers",
+    "io": "pins",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One prototype's place in the picture; `image` is a data URI, None where there is none."""
+
+    x: int
+    y: int
+    colour: str
+    title: str
+    image: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A tile of the picture."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridPicture:
+    """Coordinates of the grid.
+
+    Attributes
+    ----------
+    width, height
+        Of the whole.
+    tiles
+        Boxes of the tiles, by row and column.
+    places
+        One for each prototype.
+    empty
+        Places without a prototype.
+    side
+        Side of a place.
+    legend
+        Class label and colour.
+    more_classes
+        Classes that the legend leaves out.
+    """
+
+    width: int
+    height: int
+    tiles: list[list[Box]]
+    places: list[Place]
+    empty: list[tuple[int, int]]
+    side: int
+    legend: list[tuple[str, str]]
+    more_classes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """Use of one resource, in percent of what the part has."""
+
+    name: str
+    used: int
+    available: int
+    percent: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Accuracy or agreement by bits: points in the picture, and what they show."""
+
+    quantity: str
+    points: list[tuple[float, float, int, float]]
+    ticks: list[tuple[float, str]]
+    chosen: int
+    width: int
+    height: int
+
+    @property
+    def line(self) -> str:
+        """Points of the line, for ``polyline``."""
+        return " ".join(f"{x:g},{y:g}" for x, y, _, _ in self.points)
+
+
+def page(design: Design, values: dict[str, Any]) -> str:
+    """Render the page from the figures of ``report.json``."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["number"] = number
+    environment.filters["percent"] = percent
+    environment.filters["duration"] = duration
+    source = files("prototile").joinpath("templates", "report.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(source).render(
+        values=values,
+        grid=grid_picture(design),
+        bars=bars(values),
+        estimated_only="util_pct" not in values,
+        curve=None if design.bits_choice is None else bits_curve(design.bits_choice),
+    )
+
+
+def number(value: float) -> str:
+    """A number with thousands apart, and no needless decimals."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def percent(share: float) -> str:
+    """A share as percent."""
+    return f"{100 * share:.1f} %"
+
+
+def duration(nanoseconds: float) -> str:
+    """Nanoseconds in the unit that reads best."""
+    for factor, unit in ((1e6, "ms"), (1e3, "µs")):
+        if nanoseconds >= factor:
+            return f"{nanoseconds / factor:.3g} {unit}"
+    return f"{nanoseconds:.3g} ns"
+
+
+def bars(values: dict[str, Any]) -> list[Bar]:
+    """Resources of the build; before it, those of the estimate."""
+    used = values if "util_pct" in values else values["estimated"]
+    return [
+        Bar(name=name, used=used[key], available=has, percent=round(100 * used[key] / has, 1))
+        for key, name in _RESOURCES.items()
+        if key in used and (has := values["available"].get(key))
+    ]
+
+
+def grid_picture(design: Design) -> GridPicture:
+    """Lay out tiles, elements and the prototypes in them, one place below the other for each round."""
+    config, held = design.config, design.placement.prototypes
+    rounds = config.prototypes_per_pe
+    tile_width = config.pes_per_tile * (_PLACE + _PE_GAP) - _PE_GAP + 2 * _TILE_PAD
+    tile_height = rounds * (_PLACE + _ROUND_GAP) - _ROUND_GAP + 2 * _TILE_PAD
+    tiles = [
+        [
+            Box(
+                x=_MARGIN + column * (tile_width + _TILE_GAP),
+                y=20 + row * (tile_height + 12),
+                width=tile_width,
+                height=tile_height,
+            )
+            for column in range(config.columns)
+        ]
+        for row in range(config.rows)
+    ]
+    drawn = config.prototype_count * config.features <= _LARGEST_PICTURE
+    places, empty = [], []
+    for (round_, row, at), prototype in np.ndenumerate(held):
+        column, place = divmod(at, config.pes_per_tile)
+        x = tiles[row][column].x + _TILE_PAD + place * (_PLACE + _PE_GAP)
+        y = tiles[row][column].y + _TILE_PAD + round_ * (_PLACE + _ROUND_GAP)
+        if prototype < 0:
+            empty.append((x, y))
+            continue
+        label = int(design.quantised.labels[prototype])
+        where = f"row {row}, tile {column}, place {place}" + (f", round {round_}" if rounds > 1 else "")
+        places.append(
+            Place(
+                x=x,
+                y=y,
+                colour=class_colour(label, config.class_count),
+                title=f"prototype {prototype}, class {design.classes[label]} ({where})",
+                image=_picture(design.quantised.prototypes[prototype], config.bits) if drawn else None,
+            )
+        )
+    last = tiles[-1][-1]
+    labels = [(str(label), class_colour(index, config.class_count)) for index, label in enumerate(design.classes)]
+    return GridPicture(
+        width=last.x + last.width + _MARGIN + 24,
+        height=last.y + last.height + 20,
+        tiles=tiles,
+        places=places,
+        empty=empty,
+        side=_PLACE,
+        legend=labels[:_LEGEND],
+        more_classes=max(0, len(labels) - _LEGEND),
+    )
+
+
+def class_colour(index: int, count: int) -> str:
+    """Hues around the circle; for many classes by the golden angle, so that neighbours differ."""
+    hue = 360 * index / count + 205 if count <= 12 else 137.508 * index
+    return f"hsl({hue % 360:.0f} 62% 56%)"
+
+
+def bits_curve(choice: BitsChoice) -> Curve | None:
+    """The way to the chosen width; None if it was not chosen by data."""
+    if not choice.curve:
+        return None
+    accuracies = [point.accuracy for point in choice.curve]
+    by_accuracy = all(accuracy is not None for accuracy in accuracies)
+    shares = [
+        float(a) if by_accuracy and a is not None else p.agreement
+        for a, p in zip(accuracies, choice.curve, strict=True)
+    ]
+    width, height, left, top = 460, 180, 52, 14
+    low = math.floor(10 * min(shares)) / 10
+    span = (1 - low) or 0.1
+
+    def y_of(share: float) -> float:
+        return round(top + (1 - share) / span * (height - top - 28), 1)
+
+    step = (width - left - 24) / max(1, len(shares) - 1)
+    points = [
+        (round(left + index * step, 1), y_of(share), point.bits, share)
+        for index, (share, point) in enumerate(zip(shares, choice.curve, strict=True))
+    ]
+    return Curve(
+        quantity="accuracy" if by_accuracy else "agreement with the float model",
+        points=points,
+        ticks=[(y_of(share), f"{100 * share:.0f} %") for share in (low, low + span / 2, 1.0)],
+        chosen=choice.bits,
+        width=width,
+        height=height,
+    )
+
+
+def _picture(components: NDArray[Any], bits: int) -> str:
+    """A prototype as a picture of its components, row by row: dark where large, as a data URI (PNG).
+
+    The compression stores only: so the bytes do not depend on the library's version.
+    """
+    side = math.ceil(math.sqrt(len(components)))
+    height = -(-len(components) // side)
+    alpha = np.zeros(side * height, dtype=np.uint8)
+    alpha[: len(components)] = np.rint(components.astype(float) * 255 / ((1 << bits) - 1))
+    pixels = np.zeros((height, side, 2), dtype=np.uint8)
+    pixels[..., 1] = alpha.reshape(height, side)
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    grey_with_alpha = struct.pack(">IIBBBBB", side, height, 8, 4, 0, 0, 0)
+    parts = ((b"IHDR", grey_with_alpha), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    )
+    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -1,0 +1,247 @@
+"""The report of a design: ``report.json`` for programs, and ``report.html`` for people."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from prototile.errors import ModelFileError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from prototile.boards.board import Board
+    from prototile.boards.report import BuildReport
+    from prototile.design import Design, Verification
+    from prototile.sim.bench import BenchResult
+
+REPORT_FILE = "report.json"
+PAGE_FILE = "report.html"
+#: What a design has gone through; the report names the last.
+STAGES = ("converted", "simulated", "built")
+#: Bytes of a request beside its components: two flags, command, sequence, length, CRC, and the clipped components.
+_REQUEST_OVERHEAD = 2 + 8 + 2
+#: Bits of a byte on the serial line: start, eight, stop.
+_BITS_PER_BYTE = 10
+
+#: Figures by their names; what was not measured is absent.
+Values = dict[str, Any]
+
+
+def converted(design: Design) -> Values:
+    """What is known without simulation and synthesis: the shape, its cycles, and an estimate, under ``estimated``."""
+    from prototile.boards.board import board
+
+    config, model = design.config, design.quantised
+    target = board(design.board_name)
+    return {
+        "stage": "converted",
+        "digest": design.digest,
+        "model": {
+            "prototypes": config.prototype_count,
+            "features": config.features,
+            "classes": [_plain(label) for label in design.classes],
+            "metric": config.metric,
+            "radii": config.radii,
+            "min_margin": model.min_margin,
+        },
+        "grid": {
+            "rows": config.rows,
+            "columns": config.columns,
+            "pes_per_tile": config.pes_per_tile,
+            "pe_count": config.pe_count,
+            "prototypes_per_pe": config.prototypes_per_pe,
+            "lanes": config.lanes,
+            "bits": config.bits,
+            "memory": config.memory,
+            "memory_register": config.memory_register,
+        },
+        "latency_cycles": config.latency_cycles,
+        "interval_cycles": config.interval_cycles,
+        "pe_utilisation": round(pe_utilisation(design), 4),
+        "device": target.part.name,
+        "board": target.name,
+        "available": target.part.available.to_dict(),
+        "target_mhz": target.clock_mhz,
+        "estimated": design.estimate(),
+        **_times(design, target),
+    }
+
+
+def pe_utilisation(design: Design) -> float:
+    """Share of cycles in which an element works on distances, queries back to back: ``words * rounds / interval``."""
+    config = design.config
+    return config.words * config.prototypes_per_pe / config.interval_cycles
+
+
+def simulated(
+    design: Design,
+    verification: Verification,
+    *,
+    X: Any = None,
+    y: Any = None,
+    bench: BenchResult | None = None,
+    bench_simulator: str | None = None,
+) -> Values:
+    """What a comparison of the hardware with the golden model has shown.
+
+    Parameters
+    ----------
+    design, verification
+        The design, and the comparison.
+    X, y
+        The vectors (rows, features) that were compared, in the user's numbers, and their labels. With `X` the agreement
+        with the model in floating point is measured, with `y` the accuracy.
+    bench, bench_simulator
+        What the cocotb test bench showed, and where it ran.
+
+    Returns
+    -------
+    dict
+        ``ties`` counts rows with a tie, ``saturated`` rows with clipped components. A figure that these rows do not
+        give is None, so that `merge` removes that of earlier rows.
+    """
+    records = verification.records
+    return {
+        "stage": "simulated",
+        "accuracy": None if X is None or y is None else _accuracy(design, X, np.asarray(y), records),
+        "agreement": None if X is None else _share(design.model.predict(X) == design.labels(records)),
+        "ties": int(np.count_nonzero(records["tie"])),
+        "saturated": int(np.count_nonzero(records["saturated"])),
+        "verification": {
+            "level": verification.level,
+            "rows": verification.rows,
+            "mismatches": verification.mismatches,
+        },
+        "bench": None
+        if bench is None
+        else {"simulator": bench_simulator, "tests": bench.tests, "failures": bench.failures},
+    }
+
+
+def built(design: Design, build: BuildReport) -> Values:
+    """What synthesis and place-and-route have shown; ``per_pe`` is the whole chip divided by its elements."""
+    from prototile.boards.board import board
+
+    found = build.to_dict()
+    target = board(build.board or design.board_name)
+    names = ("logic_cells", "lut", "ff", "carry", "bram", "spram", "dsp", "io", "fmax_mhz")
+    values: Values = {name: found.get(name) for name in names}
+    per_pe = {name: round(found[name] / design.config.pe_count, 1) for name in names[:4] if name in found}
+    # A clock that the chip does not reach says nothing about its time.
+    times = _times(design, target) if build.timing_met else dict.fromkeys(_times(design, target))
+    return {
+        "stage": "built",
+        **values,
+        "device": build.device,
+        "board": build.board,
+        "available": build.available,
+        "util_pct": build.util_pct,
+        "per_pe": per_pe,
+        "target_mhz": build.target_mhz,
+        "timing_met": build.timing_met,
+        "seed": build.seed,
+        "tool_versions": build.tool_versions,
+        "estimated": design.estimate(target.name),
+        **times,
+    }
+
+
+def merge(*stages: Values) -> Values:
+    """Figures of several stages; those of a later one win, None removes, and the furthest stage gives its name."""
+    together: Values = {}
+    for values in stages:
+        together.update(values)
+    stage = max((values["stage"] for values in stages if "stage" in values), key=STAGES.index)
+    return {name: value for name, value in {**together, "stage": stage}.items() if value is not None}
+
+
+def read_report(folder: Path) -> Values:
+    """Read the figures of a design folder.
+
+    Raises
+    ------
+    ModelFileError
+        If there are none, or they are damaged.
+    """
+    file = folder / REPORT_FILE
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelFileError(
+            f"{folder} holds no {REPORT_FILE}; write a design folder with prototile convert."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{file} cannot be read ({error}); convert the model again.") from None
+    if not isinstance(values, dict) or values.get("stage") not in STAGES:
+        raise ModelFileError(f"{file} is no report of a design; convert the model again.")
+    return values
+
+
+def write_report(folder: Path, design: Design, values: Values) -> None:
+    """Write ``report.json`` and ``report.html``; the same input gives the same bytes."""
+    from prototile.page import page
+
+    present = merge(values)
+    write_whole(folder / REPORT_FILE, json.dumps(present, indent=2, allow_nan=False) + "\n")
+    write_whole(folder / PAGE_FILE, page(design, present))
+
+
+def update_report(folder: Path, design: Design, values: Values) -> Values:
+    """Add the figures of a further stage to those of a design folder; returns all."""
+    known = read_report(folder)
+    # Figures of another design, or of the same grid before it was converted anew, are worth nothing.
+    together = merge(known if known.get("digest") == design.digest else converted(design), values)
+    write_report(folder, design, together)
+    return together
+
+
+def _times(design: Design, target: Board) -> Values:
+    """Times at the clock that the chip runs at on a board, and what the serial line lets through."""
+    config, mhz = design.config, target.clock_mhz
+    request = _REQUEST_OVERHEAD + -(-config.words * config.word_width // 8)
+    return {
+        "clock_mhz": mhz,
+        "latency_ns": round(1000 * config.latency_cycles / mhz, 1),
+        "throughput_per_s": round(1e6 * mhz / config.interval_cycles),
+        "link": {
+            "baud": target.baud,
+            "request_bytes": request,
+            "throughput_per_s": target.baud // (_BITS_PER_BYTE * request),
+        },
+    }
+
+
+def _accuracy(design: Design, X: Any, y: NDArray[Any], records: NDArray[np.void]) -> dict[str, float]:
+    return {
+        "float": _share(design.model.predict(X) == y),
+        "quantised": _share(design.predict(X) == y),
+        "rtl": _share(design.labels(records) == y),
+    }
+
+
+def _share(equal: Any) -> float:
+    return round(float(np.mean(equal)), 4)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file that appears whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        draft.chmod(0o644)
+        draft.replace(file)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,192 @@
+"""Figures of a design as tables on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prototile.page import duration, number, percent
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from prototile.boards.board import Board
+    from prototile.design import Explanation
+
+_RESOURCES = {
+    "logic_cells": "logic cells",
+    "lut": "LUTs",
+    "ff": "flip-flops",
+    "bram": "block RAMs",
+    "dsp": "multipliers",
+}
+
+
+def summary(values: dict[str, Any]) -> Table:
+    """The figures of ``report.json``."""
+    table = _table(f"{values['stage']} for {values['board']} ({values['device']})")
+    figures = [_model(values), *_quality(values), _grid(values), _cycles(values), *_times(values), *_resources(values)]
+    for name, text in figures:
+        table.add_row(name, _text(text))
+    return table
+
+
+def boards_table(boards: list[Board]) -> Table:
+    """What ``prototile boards`` shows."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("board", "part", "logic cells", "block RAMs", "clock", "serial port", "load with"):
+        table.add_column(title, justify="right" if title in ("logic cells", "block RAMs", "clock") else "left")
+    for board in boards:
+        available = board.part.available
+        table.add_row(
+            _text(board.name, "bold cyan"),
+            board.part.name,
+            number(available.logic_cells or available.lut or 0),
+            number(available.bram or 0),
+            f"{number(board.clock_mhz)} MHz",
+            f"{number(board.baud / 1e6)} Mbaud",
+            _text(" ".join(board.load_command("FILE"))),
+        )
+    return table
+
+
+def explanation_table(explanation: Explanation, labels: list[str], *, most: int = 12) -> Table:
+    """An answer, and the components that made most of its distance."""
+    table = _table("")
+    table.add_row("label", _text(f"{explanation.label} ({explanation.status.name.lower()})"))
+    table.add_row(
+        "element",
+        f"prototype {explanation.prototype} at distance {explanation.distance}"
+        + (", a tie with another class" if explanation.tie else ""),
+    )
+    if explanation.runner_up_prototype is None:
+        table.add_row("runner-up", "there is no other class")
+    else:
+        table.add_row(
+            "runner-up",
+            _text(
+                f"{explanation.runner_up}: prototype {explanation.runner_up_prototype} at distance "
+                f"{explanation.runner_up_distance}, margin {explanation.margin}"
+            ),
+        )
+    if explanation.saturated:
+        table.add_row("clipped", f"{explanation.saturated} components outside of the calibrated range")
+    order = sorted(range(len(labels)), key=lambda at: -int(explanation.contributions[at]))
+    largest = max(1, int(explanation.contributions.max()))
+    for at in [at for at in order if explanation.contributions[at]][:most]:
+        part = int(explanation.contributions[at])
+        bar = "█" * max(1, round(16 * part / largest))
+        table.add_row(
+            _text(labels[at]),
+            f"{part:>5}  {bar}  query {explanation.query[at]}, prototype {explanation.prototype_vector[at]}",
+        )
+    left = sum(1 for at in order if explanation.contributions[at]) - most
+    if left > 0:
+        table.add_row("", f"and {left} components more; --json lists all")
+    return table
+
+
+def _table(title: str) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False
+    )
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _text(text: str, style: str = "") -> Any:
+    """Text as it is: labels and paths may hold what looks like markup."""
+    from rich.text import Text
+
+    return Text(text, style)
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _model(values: dict[str, Any]) -> tuple[str, str]:
+    model = values["model"]
+    sizes = f"{model['prototypes']} prototypes, {model['features']} features, {len(model['classes'])} classes"
+    return "model", f"{sizes}, {model['metric']}"
+
+
+def _grid(values: dict[str, Any]) -> tuple[str, str]:
+    grid = values["grid"]
+    shape = f"{grid['rows']} x {grid['columns']} tiles of {grid['pes_per_tile']} PEs = {grid['pe_count']} PEs"
+    held = _count(grid["prototypes_per_pe"], "prototype")
+    memory = "block RAM" if grid["memory"] == "block" else "logic"
+    return "grid", f"{shape} with {held} each, {grid['bits']} bits, {_count(grid['lanes'], 'lane')}, {memory}"
+
+
+def _cycles(values: dict[str, Any]) -> tuple[str, str]:
+    latency, interval = number(values["latency_cycles"]), number(values["interval_cycles"])
+    busy = percent(values["pe_utilisation"])
+    return "cycles", f"latency {latency}, an answer every {interval}; PEs at work in {busy} of them"
+
+
+def _quality(values: dict[str, Any]) -> list[tuple[str, str]]:
+    lines = []
+    if "accuracy" in values:
+        names = {"float": "float", "quantised": "quantised", "rtl": "RTL"}
+        shares = [f"{name} {percent(values['accuracy'][key])}" for key, name in names.items()]
+        lines.append(("accuracy", ", ".join(shares)))
+    if "agreement" in values:
+        lines.append(("agreement", f"{percent(values['agreement'])} with the model in floating point"))
+    if "verification" in values:
+        found, ties, clipped = values["verification"], number(values["ties"]), number(values["saturated"])
+        rows = f"{number(found['rows'])} queries at level {found['level']}"
+        lines.append(("verified", f"{rows}, {found['mismatches']} mismatches in any field"))
+        lines.append(("ties", f"{ties} queries with a tie, {clipped} with clipped components"))
+    if "bench" in values:
+        bench = values["bench"]
+        lines.append(("bench", f"{bench['tests']} cocotb tests with {bench['simulator']}, {bench['failures']} failed"))
+    return lines
+
+
+def _times(values: dict[str, Any]) -> list[tuple[str, str]]:
+    if "latency_ns" not in values:
+        return []
+    rate, link = number(values["throughput_per_s"]), number(values["link"]["throughput_per_s"])
+    clock = f"latency {duration(values['latency_ns'])}, {rate} answers/s at {number(values['clock_mhz'])} MHz"
+    return [("time", f"{clock}; the serial port carries up to {link} queries/s")]
+
+
+def _resources(values: dict[str, Any]) -> list[tuple[str, str]]:
+    if "util_pct" not in values:
+        figures = values["estimated"]
+        return [
+            ("estimated", ", ".join(_used(figures, values["available"])) + f"; {_per_pe(figures['per_pe'])} per PE")
+        ]
+    met = "met" if values["timing_met"] else "missed"
+    clock = f"{number(values['fmax_mhz'])} MHz reached, {number(values['target_mhz'])} MHz needed: {met}"
+    return [
+        ("resources", ", ".join(_used(values, values["available"]))),
+        ("per PE", f"{_per_pe(values['per_pe'])}, whole chip; {_alone(values)}"),
+        *([("timing", clock)] if "fmax_mhz" in values else []),
+    ]
+
+
+def _used(figures: dict[str, Any], available: dict[str, int]) -> list[str]:
+    lines = []
+    for key, noun in _RESOURCES.items():
+        if figures.get(key):
+            has = available.get(key)
+            lines.append(
+                f"{number(figures[key])} {noun}"
+                if not has
+                else f"{number(figures[key])} of {number(has)} {noun} ({100 * figures[key] / has:.0f} %)"
+            )
+    return lines
+
+
+def _per_pe(figures: dict[str, float]) -> str:
+    return ", ".join(f"{number(value)} {_RESOURCES.get(key, key)}" for key, value in figures.items() if key != "carry")
+
+
+def _alone(values: dict[str, Any]) -> str:
+    return f"grid alone about {number(values['estimated']['per_pe']['logic_cells'])} logic cells, estimated"
