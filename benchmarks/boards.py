@@ -28,7 +28,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             report = design.build(folder=Path(folder) / name, progress=lambda step: print(step, file=sys.stderr))
         cells = report.logic_cells or report.lut
-        rows.append((name, report.device, cells, report.bram, f"{report.fmax_mhz:.1f}", f"{report.target_mhz:g}", report.seed))
+        rows.append(
+            (name, report.device, cells, report.bram, f"{report.fmax_mhz:.1f}", f"{report.target_mhz:g}", report.seed)
+        )
         bars.append(Bar(f"{name}: fmax in MHz", report.fmax_mhz, ">=", max(BARS_MHZ.get(name, 0), report.target_mhz)))
     print_table(("board", "device", "cells", "block RAMs", "fmax MHz", "target", "seed"), rows)
     for bar in bars:

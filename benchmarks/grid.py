@@ -77,7 +77,13 @@ def main() -> None:
         cells[count], found = measure_grid(configuration(*shape), seeds)
         clocks[count] = statistics.median(found)
         rows.append(
-            (count, cells[count], f"{cells[count] / count:.1f}", f"{clocks[count]:.0f}", f"{min(found):.0f} .. {max(found):.0f}")
+            (
+                count,
+                cells[count],
+                f"{cells[count] / count:.1f}",
+                f"{clocks[count]:.0f}",
+                f"{min(found):.0f} .. {max(found):.0f}",
+            )
         )
     print_table(("PEs", "logic cells", "a PE", f"MHz, median of {seeds}", "range"), rows)
     config = configuration(*SHAPES[64])

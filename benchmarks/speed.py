@@ -1,6 +1,6 @@
 """Speed of the product's own steps on the digits chip: conversion, Verilog, simulation, golden model.
 
-    python benchmarks/speed.py
+python benchmarks/speed.py
 """
 
 import time

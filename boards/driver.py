@@ -221,6 +221,10 @@ def identity_bytes(
     ).pack()
 
 
+#: Fields of `Chip` with one number for each feature, or one for all.
+_PER_FEATURE = ("scale", "shift", "offset", "step")
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chip:
     """What a host must know of a chip.
@@ -234,7 +238,10 @@ class Chip:
     record_fields
         Fields of the decision record on the wire, least significant first: name, width in bits, whether signed.
     offset, step
-        Quantiser: ``rint((x - offset) / step)``; one number for each feature, or one for all.
+        Quantiser: ``rint((z - offset) / step)``; one number for each feature, or one for all.
+    scale, shift
+        Preprocessing of the model: ``z = x * scale + shift``; likewise. It is not folded into offset and step, because
+        that would round differently.
     classes
         Label of each class index.
     baud
@@ -261,6 +268,8 @@ class Chip:
     step: tuple[float, ...]
     classes: tuple[Any, ...]
     baud: int
+    scale: tuple[float, ...] = (1.0,)
+    shift: tuple[float, ...] = (0.0,)
     reject: Any = None
     rejects: bool = False
     prototypes: NDArray[np.integer[Any]] | None = field(default=None, repr=False)
@@ -274,7 +283,7 @@ class Chip:
                 f"the fields of the chip's record do not match this driver's ({', '.join(sorted(unknown))}): use the "
                 "driver from the folder that describes the chip"
             )
-        for name in ("offset", "step"):
+        for name in _PER_FEATURE:
             count = len(getattr(self, name))
             if count not in (1, self.features):
                 raise ChipFileError(
@@ -331,7 +340,7 @@ class Chip:
             values["record_fields"] = tuple(
                 (str(n), int(width), bool(sign)) for n, width, sign in values["record_fields"]
             )
-            for name in ("offset", "step"):
+            for name in _PER_FEATURE:
                 values[name] = tuple(np.atleast_1d(np.asarray(values[name], np.float64)).tolist())
             for name in ("classes", "self_test"):
                 values[name] = tuple(values[name])
@@ -351,8 +360,7 @@ class Chip:
             "bits": self.bits,
             "lanes": self.lanes,
             "record_fields": [list(one) for one in self.record_fields],
-            "offset": list(self.offset),
-            "step": list(self.step),
+            **{name: list(getattr(self, name)) for name in _PER_FEATURE},
             "classes": list(self.classes),
             "baud": self.baud,
             "self_test": list(self.self_test),
@@ -384,7 +392,9 @@ class Chip:
         return labels[np.where(rejected, len(table) - 1, indices) if self.rejects else indices]
 
     def quantise(self, X: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Bring queries to the chip's integers: ``clip(rint((X - offset) / step), 0, 2**bits - 1)``, half to even.
+        """Bring queries to the chip's integers: ``clip(rint((z - offset) / step), 0, 2**bits - 1)``, half to even.
+
+        ``z = X * scale + shift`` is the model's preprocessing. All of it is float64.
 
         Parameters
         ----------
@@ -420,7 +430,8 @@ class Chip:
                 "or leave out what is not a finite number"
             )
         with np.errstate(over="ignore"):
-            exact = np.rint((vectors - np.asarray(self.offset)) / np.asarray(self.step))
+            prepared = vectors * np.asarray(self.scale) + np.asarray(self.shift)
+            exact = np.rint((prepared - np.asarray(self.offset)) / np.asarray(self.step))
         largest = (1 << self.bits) - 1
         clipped = np.clip(exact, 0, largest)
         return clipped.astype(np.int64), np.count_nonzero(exact != clipped, axis=1).astype(np.int64)

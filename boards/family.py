@@ -126,6 +126,8 @@ class Family(ABC):
         Flags of synthesis that pay on this family.
     slow_block_ram
         Whether block RAM takes so much of a cycle to answer that a register should follow it.
+    cells_per_estimate
+        What the family takes for one cell of `prototile.estimate`, measured on the digits chip.
     """
 
     name: str
@@ -139,6 +141,7 @@ class Family(ABC):
     techmap: str = ""
     synthesis_flags: tuple[str, ...] = ()
     slow_block_ram: bool = False
+    cells_per_estimate: float = 1.0
 
     #: Cell types of the synthesised netlist that count as look-up tables, flip-flops and so on.
     cell_prefixes: ClassVar[Mapping[str, tuple[str, ...]]]

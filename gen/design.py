@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from prototile.config import Configuration
 from prototile.errors import InputError
 from prototile.model import PrototypeModel
-from prototile.placement import Placement, place
+from prototile.placement import Placement, place, row_occupancy
 from prototile.quantised import QuantisedModel
 from prototile.quantiser import BitsChoice, Quantiser, choose_bits
 from prototile.record import Status
@@ -155,6 +155,11 @@ class Design:
     def placement(self) -> Placement:
         """Where each prototype lies."""
         return place(self.config, self.quantised.labels.astype(np.int64))
+
+    @cached_property
+    def occupied(self) -> NDArray[np.int64]:
+        """Elements of each row that hold a prototype, shape (rows,)."""
+        return row_occupancy(self.config, np.bincount(self.quantised.labels, minlength=self.config.class_count))
 
     @property
     def classes(self) -> NDArray[Any]:
@@ -321,18 +326,20 @@ class Design:
         from prototile.estimate import estimate
 
         target = _board(board or self.board_name)
-        figures = estimate(self.config, self.placement)
-        cells = figures.logic_cells
-        available = _logic_cells(target)
+        figures = estimate(self.config, self.occupied)
+        offer = budget(target)
+        cells, block_rams = offer.cells_of(figures), offer.block_rams_of(figures)
         return {
             "board": target.name,
             "device": target.part.name,
-            "lut": figures.lut,
-            "ff": figures.ff,
             "logic_cells": cells,
-            "bram": budget(target).block_rams_of(figures),
-            "per_pe": {"logic_cells": figures.pe_logic_cells},
-            "util_pct": {"logic_cells": round(100 * cells / available, 1)},
+            "bram": block_rams,
+            "per_pe": {"logic_cells": round(figures.pe_logic_cells * offer.cells_per_estimate, 1)},
+            "available": {"logic_cells": offer.logic_cells, "bram": offer.block_rams},
+            "util_pct": {
+                "logic_cells": round(100 * cells / offer.logic_cells, 1),
+                "bram": round(100 * block_rams / offer.block_rams, 1),
+            },
             "target_mhz": target.clock_mhz,
         }
 
@@ -371,7 +378,7 @@ class Design:
         from prototile.estimate import estimate
 
         target = _board(board or self.board_name)
-        planned = budget(target).block_rams_of(estimate(self.config, self.placement))
+        planned = budget(target).block_rams_of(estimate(self.config, self.occupied))
         with TemporaryDirectory(prefix="prototile-") as name:
             sources = []
             for module, text in (
@@ -520,6 +527,7 @@ def budget(board: Board) -> Budget:
         block_rams=available.bram or 0,
         block_ram_count=board.part.family.block_ram_count,
         memory_register=board.part.family.slow_block_ram,
+        cells_per_estimate=board.part.family.cells_per_estimate,
     )
 
 

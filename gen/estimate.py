@@ -6,18 +6,23 @@ saves or adds beyond that is in the test that compares them with it.
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from prototile.config import Configuration, index_bit_count
-from prototile.placement import Placement
+from prototile.rtl.sequencer import SLOTS, in_block_ram
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """A memory of the design.
+    """A memory of the design, or several that are alike.
 
     Parameters
     ----------
     name
         What it holds.
+    count
+        How many there are.
     width, depth
         Bits of a row, and rows.
     writable
@@ -29,6 +34,7 @@ class Memory:
     name: str
     width: int
     depth: int
+    count: int = 1
     writable: bool = False
     block: bool = True
 
@@ -74,9 +80,15 @@ class _Cells:
         return self.both + self.lut + self.ff
 
 
-def estimate(config: Configuration, placement: Placement, *, link: bool = True) -> Estimate:
-    """Estimate a core, with its serial link or without."""
-    grid = _grid(config, placement)
+def estimate(config: Configuration, occupied: NDArray[np.int64], *, link: bool = True) -> Estimate:
+    """Estimate a core, with its serial link or without.
+
+    Parameters
+    ----------
+    occupied : (rows,)
+        Elements of each row that hold a prototype, see `prototile.placement.row_occupancy`.
+    """
+    grid = _grid(config, occupied)
     cells = _Cells()
     cells.add(grid)
     cells.add(_front_end(config))
@@ -87,31 +99,26 @@ def estimate(config: Configuration, placement: Placement, *, link: bool = True) 
         lut=round(cells.both + cells.lut),
         ff=round(cells.both + cells.ff),
         logic_cells=round(cells.total),
-        pe_logic_cells=round(grid.total / max(1, _element_count(placement)), 1),
-        memories=memories(config, placement),
+        pe_logic_cells=round(grid.total / int(occupied.sum()), 1),
+        memories=memories(config, occupied),
     )
 
 
-def memories(config: Configuration, placement: Placement) -> tuple[Memory, ...]:
+def memories(config: Configuration, occupied: NDArray[np.int64]) -> tuple[Memory, ...]:
     """All memories: of the tiles, the query buffer and the collector's tables."""
-    from prototile.rtl.sequencer import SLOTS, in_block_ram
-
     depth = config.prototypes_per_pe * config.memory_rows
-    held = (placement.prototypes >= 0).any(axis=0)
-    found = []
-    for row in range(config.rows):
-        for column in range(config.columns):
-            first = column * config.pes_per_tile
-            places = held[row, first : first + config.pes_per_tile]
-            count = max(1, int(places.nonzero()[0].max()) + 1 if places.any() else 1)
-            found.append(
-                Memory(
-                    name=f"tile_{row}_{column}",
-                    width=count * config.word_width,
-                    depth=depth,
-                    block=config.memory == "block" and bool(places.any()),
-                )
-            )
+    first = np.arange(config.columns) * config.pes_per_tile
+    in_tile = np.clip(occupied[:, None] - first, 0, config.pes_per_tile)
+    found = [
+        Memory(
+            name="prototypes",
+            width=int(elements) * config.word_width,
+            depth=depth,
+            count=int(count),
+            block=config.memory == "block",
+        )
+        for elements, count in zip(*np.unique(in_tile[in_tile > 0], return_counts=True), strict=True)
+    ]
     buffer_depth = SLOTS << index_bit_count(config.words)
     found.append(
         Memory(
@@ -123,8 +130,8 @@ def memories(config: Configuration, placement: Placement) -> tuple[Memory, ...]:
         )
     )
     segments = config.rows * config.prototypes_per_pe
-    tables = [("prototypes", segments << config.position_width, config.index_width)]
-    tables.append(("segments", segments, 1 + config.class_width + _segment_radius_width(config)))
+    tables = [("index table", segments << config.position_width, config.index_width)]
+    tables.append(("class table", segments, 1 + config.class_width + _segment_radius_width(config)))
     for name, rows, width in tables:
         found.append(Memory(name=name, width=width, depth=rows, block=in_block_ram(rows, width)))
     return tuple(found)
@@ -132,10 +139,6 @@ def memories(config: Configuration, placement: Placement) -> tuple[Memory, ...]:
 
 def _segment_radius_width(config: Configuration) -> int:
     return config.distance_width if config.radii in ("common", "class") else 0
-
-
-def _element_count(placement: Placement) -> int:
-    return int((placement.prototypes >= 0).any(axis=0).sum())
 
 
 def _rom_luts(width: int, depth: int) -> float:
@@ -173,9 +176,9 @@ def _element(config: Configuration) -> _Cells:
     return cells
 
 
-def _grid(config: Configuration, placement: Placement) -> _Cells:
+def _grid(config: Configuration, occupied: NDArray[np.int64]) -> _Cells:
     cells = _Cells()
-    cells.add(_element(config), _element_count(placement))
+    cells.add(_element(config), int(occupied.sum()))
     banks = -(-config.pes_per_tile // config.pes_per_bank)
     address = index_bit_count(config.prototypes_per_pe * config.memory_rows)
     pulses = config.place_width + config.bank_width + config.column_width

@@ -11,6 +11,7 @@ import numpy as np
 from prototile.config import Configuration
 from prototile.design import Design, _board
 from prototile.errors import DigestError, ModelFileError
+from prototile.model import AffineMap
 from prototile.quantiser import BitsChoice, BitsPoint, Quantiser
 
 CONFIG_FILE = "config.json"
@@ -112,15 +113,15 @@ def chip(design: Design) -> Any:
 
     model = design.model
     prototypes = design.quantised.prototypes
-    scaled = model.preprocess is not None
+    scaling = model.preprocess or AffineMap(np.ones(model.features), np.zeros(model.features))
     return Chip(
         digest=design.digest,
         features=design.config.features,
         bits=design.config.bits,
         lanes=design.config.lanes,
         record_fields=design.config.record_fields(),
-        scale=tuple(model.preprocess.scale.tolist()) if scaled and model.preprocess else None,
-        shift=tuple(model.preprocess.shift.tolist()) if scaled and model.preprocess else None,
+        scale=tuple(scaling.scale.tolist()),
+        shift=tuple(scaling.shift.tolist()),
         offset=tuple(design.quantiser.offset.tolist()),
         step=(design.quantiser.step,),
         classes=tuple(model.classes.tolist()),

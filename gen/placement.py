@@ -30,6 +30,24 @@ class Placement:
         return int(np.count_nonzero(self.prototypes >= 0))
 
 
+def segment_sizes(class_sizes: NDArray[np.int64], pes_per_row: int) -> NDArray[np.int64]:
+    """Prototypes in each segment, in the order in which `place` lays them."""
+    counts = -(-class_sizes // pes_per_row)
+    sizes = np.full(int(counts.sum()), pes_per_row, dtype=np.int64)
+    held = counts > 0
+    sizes[np.cumsum(counts)[held] - 1] = (class_sizes - (counts - 1) * pes_per_row)[held]
+    return sizes
+
+
+def row_occupancy(config: Configuration, class_sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Elements of each row that hold a prototype in some round: the first ones; shape (rows,)."""
+    sizes = segment_sizes(class_sizes, config.pes_per_row)
+    padded = np.zeros(config.prototypes_per_pe * config.rows, dtype=np.int64)
+    padded[: len(sizes)] = sizes
+    occupied: NDArray[np.int64] = padded.reshape(config.prototypes_per_pe, config.rows).max(axis=0)
+    return occupied
+
+
 def segment_count(class_sizes: NDArray[np.int64], pes_per_row: int) -> int:
     """Rows times rounds that a model takes: each serves one class."""
     return int(np.sum(-(-class_sizes // pes_per_row)))

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prototile.config import Configuration
 from prototile.errors import FitError, InputError
 from prototile.estimate import Estimate, estimate
-from prototile.placement import place, segment_count
+from prototile.placement import row_occupancy, segment_count
 from prototile.quantised import QuantisedModel
 
 #: Elements of a tile that are tried, and tiles of a row.
@@ -34,6 +36,8 @@ class Budget:
         Block RAMs for a memory, called with ``width``, ``depth`` and ``writable``.
     memory_register
         Whether its block RAM is so slow that a register should follow.
+    cells_per_estimate
+        Logic cells of the part for one of the estimate.
     """
 
     part: str
@@ -41,11 +45,16 @@ class Budget:
     block_rams: int
     block_ram_count: Callable[..., int]
     memory_register: bool = False
+    cells_per_estimate: float = 1.0
+
+    def cells_of(self, figures: Estimate) -> int:
+        """Logic cells of the part that a design takes."""
+        return round(figures.logic_cells * self.cells_per_estimate)
 
     def block_rams_of(self, figures: Estimate) -> int:
         """Block RAMs that all memories of a design take."""
         return sum(
-            self.block_ram_count(width=memory.width, depth=memory.depth, writable=memory.writable)
+            memory.count * self.block_ram_count(width=memory.width, depth=memory.depth, writable=memory.writable)
             for memory in figures.memories
             if memory.block
         )
@@ -101,34 +110,36 @@ def size(model: QuantisedModel, budget: Budget, choices: Choices | None = None) 
         If no shape meets the choices.
     """
     choices = choices or Choices()
-    found = [_sized(model, budget, config) for config in _shapes(model, budget, choices)]
-    if not found:
+    sizes = np.bincount(model.labels, minlength=model.class_count)
+    shapes = sorted(_shapes(model, sizes, budget, choices), key=lambda config: config.interval_cycles)
+    if not shapes:
         raise InputError(
             f"no grid with {_fixed(choices)} holds {model.prototype_count} prototypes of {model.class_count} classes: "
             "leave one of these open"
         )
-    fitting = [one for one in found if one.block_rams <= budget.block_rams and _cells_fit(one, budget)]
-    if not fitting:
-        raise FitError(_too_large(found, budget, model))
-    return min(fitting, key=_rank)
+    tried = []
+    for _, equally_fast in groupby(shapes, key=lambda config: config.interval_cycles):
+        found = [_sized(budget, config, sizes) for config in equally_fast]
+        fitting = [one for one in found if _fits(one, budget)]
+        if fitting:
+            return min(fitting, key=lambda one: (one.estimate.logic_cells, one.block_rams, one.config.columns))
+        tried += found
+    raise FitError(_too_large(tried, budget, model))
 
 
-def _rank(one: Sized) -> tuple[int, int, int, int]:
-    return (one.config.interval_cycles, one.estimate.logic_cells, one.block_rams, one.config.columns)
+def _fits(one: Sized, budget: Budget) -> bool:
+    return one.block_rams <= budget.block_rams and budget.cells_of(one.estimate) <= FILL * budget.logic_cells
 
 
-def _cells_fit(one: Sized, budget: Budget) -> bool:
-    return one.estimate.logic_cells <= FILL * budget.logic_cells
-
-
-def _sized(model: QuantisedModel, budget: Budget, config: Configuration) -> Sized:
-    figures = estimate(config, place(config, model.labels.astype(np.int64)))
+def _sized(budget: Budget, config: Configuration, class_sizes: NDArray[np.int64]) -> Sized:
+    figures = estimate(config, row_occupancy(config, class_sizes))
     return Sized(config=config, estimate=figures, block_rams=budget.block_rams_of(figures))
 
 
-def _shapes(model: QuantisedModel, budget: Budget, choices: Choices) -> Iterator[Configuration]:
+def _shapes(
+    model: QuantisedModel, sizes: NDArray[np.int64], budget: Budget, choices: Choices
+) -> Iterator[Configuration]:
     """All shapes that hold the model and meet the choices."""
-    sizes = np.bincount(model.labels, minlength=model.class_count)
     largest = int(sizes.max())
     register = budget.memory_register if choices.memory_register is None else choices.memory_register
     seen = set()
@@ -171,19 +182,21 @@ def _too_large(found: list[Sized], budget: Budget, model: QuantisedModel) -> str
     """Say what is missing for the shape that comes closest, and how many elements fit."""
 
     def excess(one: Sized) -> float:
-        cells = one.estimate.logic_cells / (FILL * budget.logic_cells)
+        cells = budget.cells_of(one.estimate) / (FILL * budget.logic_cells)
         return max(cells, one.block_rams / budget.block_rams if budget.block_rams else float(one.block_rams > 0) * 9)
 
     closest = min(found, key=excess)
-    cells, rams = closest.estimate.logic_cells, closest.block_rams
-    shell = cells - closest.estimate.pe_logic_cells * closest.config.pe_count
-    largest = max(0, int((FILL * budget.logic_cells - shell) / closest.estimate.pe_logic_cells))
+    cells, rams = budget.cells_of(closest.estimate), closest.block_rams
+    per_pe = closest.estimate.pe_logic_cells * budget.cells_per_estimate
+    shell = cells - per_pe * closest.config.pe_count
+    largest = max(0, int((FILL * budget.logic_cells - shell) / per_pe))
     if rams and closest.config.memory == "block":
         largest = min(largest, closest.config.pe_count * budget.block_rams // rams)
     return (
         f"{model.prototype_count} prototypes of {model.features} features at {model.bits} bits do not fit {budget.part}: "
         f"the grid that comes closest, {closest.config.pe_count} PEs with {closest.config.prototypes_per_pe} prototypes "
         f"each, takes about {cells} of {int(FILL * budget.logic_cells)} usable logic cells and {rams} of "
-        f"{budget.block_rams} block RAMs; at most about {largest} such PEs fit: use fewer prototypes, fewer bits, "
+        f"{budget.block_rams} block RAMs; at most about {largest} such PEs, "
+        f"{largest * closest.config.prototypes_per_pe} prototypes, fit: use fewer prototypes, fewer bits, "
         "or a larger part"
     )

@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .checks import positive
-from .element import ProcessingElement
+from prototile.rtl.checks import positive
+from prototile.rtl.element import ProcessingElement
 
 
 def control_layout(*, radius: bool, round_width: int, place_width: int, tail_width: int) -> data.StructLayout:

@@ -4,7 +4,7 @@ from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .link.link import Link
+from prototile.rtl.link.link import Link
 
 #: Module of the core, written by itself from `CoreTop`.
 CORE_MODULE = "prototile_core"

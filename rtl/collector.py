@@ -7,9 +7,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .grid import GridShape
-from .layout import record_layout
-from .sequencer import IN_FLIGHT, SLOTS, in_block_ram
+from prototile.rtl.grid import GridShape
+from prototile.rtl.layout import record_layout
+from prototile.rtl.sequencer import IN_FLIGHT, SLOTS, in_block_ram
 
 #: `Status` of the record, as in the contract.
 IDENTIFIED, UNCERTAIN, UNKNOWN = range(3)
@@ -104,7 +104,9 @@ class Collector(wiring.Component):
         stages = []
         valid = taking
         for name in ("looked_up", "compared", "kept"):
-            first_after, last_after, valid_after = (Signal(name=f"{name}_{part}") for part in ("first", "last", "valid"))
+            first_after, last_after, valid_after = (
+                Signal(name=f"{name}_{part}") for part in ("first", "last", "valid")
+            )
             before = stages[-1] if stages else (segment == 0, last)
             m.d.sync += [valid_after.eq(valid), first_after.eq(before[0]), last_after.eq(before[1])]
             stages.append((first_after, last_after))
@@ -147,9 +149,7 @@ class Collector(wiring.Component):
         if tables.radii is not None:
             radius_width = max(1, max(tables.radii).bit_length())
             rows = [row | radius << width for row, radius in zip(rows, tables.radii, strict=True)]
-        entry = self._table(
-            m, "segments", rows, width + radius_width, segment[: (self.segments - 1).bit_length()]
-        )
+        entry = self._table(m, "segments", rows, width + radius_width, segment[: (self.segments - 1).bit_length()])
 
         # The key moves on two cycles after it was taken, so it is still there when the tables answer.
         distance = self.key[shape.position_width :][: shape.distance_width]

@@ -4,11 +4,11 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .collector import Collector, RecordShape, Tables
-from .grid import Grid, GridShape, TileImage
-from .layout import query_layout, record_layout
-from .sequencer import IN_FLIGHT, Sequencer
-from .tile import Tile
+from prototile.rtl.collector import Collector, RecordShape, Tables
+from prototile.rtl.grid import Grid, GridShape, TileImage
+from prototile.rtl.layout import query_layout, record_layout
+from prototile.rtl.sequencer import IN_FLIGHT, Sequencer
+from prototile.rtl.tile import Tile
 
 
 class Core(wiring.Component):

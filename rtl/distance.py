@@ -15,7 +15,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .checks import positive
+from prototile.rtl.checks import positive
 
 #: Up to this many bits a square is looked up, beyond it is multiplied.
 SQUARE_TABLE_BITS = 4

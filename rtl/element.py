@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .checks import positive
-from .distance import DistanceUnit
+from prototile.rtl.checks import positive
+from prototile.rtl.distance import DistanceUnit
 
 
 class ProcessingElement(wiring.Component):

@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .checks import positive
-from .tile import Tile, hop_layout
+from prototile.rtl.checks import positive
+from prototile.rtl.tile import Tile, hop_layout
 
 
 @dataclass(frozen=True, kw_only=True)

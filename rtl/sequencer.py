@@ -5,8 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .grid import GridShape
-from .layout import query_layout
+from prototile.rtl.grid import GridShape
+from prototile.rtl.layout import query_layout
 
 #: Queries whose words the buffer holds: one that plays, one that comes in.
 SLOTS = 2

@@ -5,9 +5,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .bank import Bank, control_layout
-from .checks import positive
-from .distance import unit_latency
+from prototile.rtl.bank import Bank, control_layout
+from prototile.rtl.checks import positive
+from prototile.rtl.distance import unit_latency
 
 
 def hop_layout(*, word_width: int, address_width: int, round_width: int, radius: bool) -> data.StructLayout:
@@ -145,9 +145,7 @@ class Tile(wiring.Component):
         if not members:
             raise ValueError("members must name at least one element")
         if len(members) > pes_per_bank << bank_width:
-            raise ValueError(
-                f"{1 << bank_width} banks of {pes_per_bank} elements cannot hold {len(members)} elements"
-            )
+            raise ValueError(f"{1 << bank_width} banks of {pes_per_bank} elements cannot hold {len(members)} elements")
         self.word_width = lanes * bits
         self.radius = radius
         self.memory = memory

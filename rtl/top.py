@@ -4,7 +4,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .core import Core
+from prototile.rtl.core import Core
 
 
 class CoreTop(wiring.Component):
