@@ -103,7 +103,7 @@ class Configuration:
 
     @property
     def distance_width(self) -> int:
-        """Bits of a distance; with a radius per prototype also of ``distance_max + 1``, the radius that always fires."""
+        """Bits of a distance; with a radius per prototype of one more, the radius that always fires."""
         return bit_count(self.distance_max + (self.radii == "prototype"))
 
     @property
@@ -185,8 +185,8 @@ class Configuration:
     def interval_cycles(self) -> int:
         """Cycles from one record to the next, queries back to back.
 
-        The rounds of a query follow one another without a gap, and so do queries; unless a query runs for longer than two
-        intervals, because no more than two are between their start and the taking of their record.
+        The rounds of a query follow one another without a gap, and so do queries; unless a query runs for longer than
+        two intervals, because no more than two are between their start and the taking of their record.
         """
         return max(self.prototypes_per_pe * self.round_interval_cycles, -(-(self.run_cycles + IN_FLIGHT_TURN) // 2))
 

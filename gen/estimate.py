@@ -1,7 +1,7 @@
 """Resources of a design without synthesis: what each part of the hardware takes, added up in microseconds.
 
-The numbers count 4-input look-up tables with a carry input and flip-flops as `prototile.rtl` describes them; what synthesis
-saves or adds beyond that is in the test that compares them with it.
+The numbers count 4-input look-up tables with a carry input and flip-flops as `prototile.rtl` describes them; what
+synthesis saves or adds beyond that is in the test that compares them with it.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prototile.config import Configuration, index_bit_count
-from prototile.rtl.sequencer import SLOTS, in_block_ram
+from prototile.rtl.buffers import SLOTS, in_block_ram
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,9 @@ from prototile.errors import ToolError
 def to_verilog(component: wiring.Component, name: str) -> str:
     """Verilog of a component as module `name`, the same text for the same component.
 
-    Amaranth's own Verilog uses ``always @*``, which some simulators leave unknown where its inputs are constant; through
-    these passes it becomes assignments and clocked blocks. Multiplexers of many inputs become functions, which get plain
-    names: Icarus Verilog takes ``\\$procmux$1`` for a system function.
+    Amaranth's own Verilog uses ``always @*``, which some simulators leave unknown where its inputs are constant;
+    through these passes it becomes assignments and clocked blocks. Multiplexers of many inputs become functions,
+    which get plain names: Icarus Verilog takes ``\\$procmux$1`` for a system function.
 
     Raises
     ------

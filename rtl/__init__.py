@@ -1,0 +1,1 @@
+"""The hardware: Amaranth modules that take plain integers."""

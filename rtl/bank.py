@@ -11,9 +11,10 @@ from prototile.rtl.element import ProcessingElement
 def control_layout(*, radius: bool, round_width: int, place_width: int, tail_width: int) -> data.StructLayout:
     """Controls that all banks of a tile share, in step with the accumulators.
 
-    ``clear``, ``shift`` and ``rotate`` are those of `ProcessingElement`. ``arm`` is high in the cycle before the first bit of
-    the key, ``uncompared`` is low while its distance is there, then one pulse of ``place`` for each bit that numbers the elements of
-    a bank and one of ``tail`` for each that numbers banks and columns. ``round`` is the round that ends.
+    ``clear``, ``shift`` and ``rotate`` are those of `ProcessingElement`. ``arm`` is high in the cycle before the
+    first bit of the key, ``uncompared`` is low while its distance is there, then one pulse of ``place`` for each bit
+    that numbers the elements of a bank and one of ``tail`` for each that numbers banks and columns. ``round`` is the
+    round that ends.
     """
     return data.StructLayout(
         {
@@ -32,8 +33,9 @@ def control_layout(*, radius: bool, round_width: int, place_width: int, tail_wid
 class Bank(wiring.Component):
     """Elements that search their minimum together: where a candidate has a 0, those with a 1 drop out.
 
-    The key is the distance (led by ``not firing`` where elements have a radius), then the place, each most significant bit
-    first. The place makes one winner out of equal distances, the lowest. What follows is `tail`, the same for all.
+    The key is the distance (led by ``not firing`` where elements have a radius), then the place, each most
+    significant bit first. The place makes one winner out of equal distances, the lowest. What follows is `tail`, the
+    same for all.
 
     The loop from the candidates through their common minimum and back is the longest of the grid; it is why a bank
     is small, and larger tiles have several.

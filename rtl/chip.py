@@ -11,7 +11,8 @@ CORE_MODULE = "prototile_core"
 
 
 class Chip(wiring.Component):
-    """`Link` around an instance of the module `CORE_MODULE`, so that the core that is built is the file that was verified.
+    """`Link` around an instance of the module `CORE_MODULE`, so that the core that is built is the file that was
+    verified.
 
     Parameters
     ----------

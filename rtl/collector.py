@@ -7,9 +7,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from prototile.rtl.buffers import IN_FLIGHT, SLOTS, in_block_ram
 from prototile.rtl.grid import GridShape
 from prototile.rtl.layout import record_layout
-from prototile.rtl.sequencer import IN_FLIGHT, SLOTS, in_block_ram
 
 #: `Status` of the record, as in the contract.
 IDENTIFIED, UNCERTAIN, UNKNOWN = range(3)
@@ -50,12 +50,12 @@ class RecordShape:
 class Collector(wiring.Component):
     """Keeps the first key of all, and the first of another class than that.
 
-    Every key belongs to one class, because a row serves one class per round. So the two first keys of different classes are
-    the winner and the first of the runner-up's class, whatever the arrangement of classes over the grid.
+    Every key belongs to one class, because a row serves one class per round. So the two first keys of different
+    classes are the winner and the first of the runner-up's class, whatever the arrangement of classes over the grid.
 
-    A key is taken every second cycle. One cycle after, the tables tell its prototype and class; two after, it is compared
-    with the two best; three after, it may replace them. After the last key of a query the record is made in three cycles, and
-    waits for the output register.
+    A key is taken every second cycle. One cycle after, the tables tell its prototype and class; two after, it is
+    compared with the two best; three after, it may replace them. After the last key of a query the record is made in
+    three cycles, and waits for the output register.
 
     Attributes
     ----------

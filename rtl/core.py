@@ -7,8 +7,7 @@ from amaranth.lib.wiring import In, Out
 from prototile.rtl.collector import Collector, RecordShape, Tables
 from prototile.rtl.grid import Grid, GridShape, TileImage
 from prototile.rtl.layout import query_layout, record_layout
-from prototile.rtl.sequencer import IN_FLIGHT, Sequencer
-from prototile.rtl.tile import Tile
+from prototile.rtl.sequencer import Sequencer
 
 
 class Core(wiring.Component):
@@ -16,10 +15,7 @@ class Core(wiring.Component):
 
     Queries may follow one another without a gap; up to four are inside at a time, and records leave in their order.
 
-    - `run_latency`: cycles from the first word's entry into the grid until its record can be taken.
-    - `interval`: cycles from one record to the next while queries wait and records are taken at once.
-    - `latency`: cycles from the edge that takes a query's first word to the first edge at which its record can be taken,
-      if the core is idle and words come without a gap.
+    Latency and interval are formulas of the configuration: see `prototile.config.Configuration`.
 
     Attributes
     ----------

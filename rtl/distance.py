@@ -11,7 +11,7 @@ Every unit has the same interface, so that a processing element does not know wh
     term up: an adder has a carry input to spare, an incrementer would cost a chain.
 """
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -131,15 +131,15 @@ UNITS = {"l1": Manhattan, "l2": SquaredEuclidean}
 
 
 def unit_latency(metric: str, bits: int, lanes: int) -> int:
-    """Cycles from a word to its term: those of the lane's unit, and one for each level of the tree that adds lanes up."""
+    """Cycles from a word to its term: those of the lane's unit, and one for each level of the tree of lanes."""
     return UNITS[metric].latency_for(bits) + (lanes - 1).bit_length()
 
 
 class DistanceUnit(wiring.Component):
     """Distance of two words: one unit a lane, added up by a tree with a register after each level.
 
-    Each adder of the tree takes the carry of its left operand as carry input and passes that of its right one on, so the
-    carries of all lanes are used up without an adder of their own.
+    Each adder of the tree takes the carry of its left operand as carry input and passes that of its right one on, so
+    the carries of all lanes are used up without an adder of their own.
 
     Parameters
     ----------

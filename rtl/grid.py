@@ -1,6 +1,7 @@
 """The grid: rows of tiles, and at the end of each row the key of its minimum, on its way north to the collector."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
@@ -150,9 +151,9 @@ class RowEnd(wiring.Component):
 class Grid(wiring.Component):
     """`rows` by `columns` tiles, wired to their neighbours only.
 
-    Words come in at the north-west corner and go east along each row, south along the first column, a tile a cycle. Keys go
-    east along the rows, in step with them, and leave at the north-east corner: row 0 first, the others every second
-    cycle while ``move`` is pulsed.
+    Words come in at the north-west corner and go east along each row, south along the first column, a tile a cycle.
+    Keys go east along the rows, in step with them, and leave at the north-east corner: row 0 first, the others every
+    second cycle while ``move`` is pulsed.
 
     Attributes
     ----------
@@ -190,7 +191,7 @@ class Grid(wiring.Component):
             m.submodules[f"end_{row}"] = end = RowEnd(key_width=shape.key_width, delay=2 + shape.bank_width)
             m.d.comb += [end.smaller.eq(smaller), end.key_phase.eq(key_phase)]
             ends.append(end)
-        for north, south in zip(ends, ends[1:], strict=False):
+        for north, south in pairwise(ends):
             m.d.comb += [north.south.eq(south.key), south.move.eq(north.move_south)]
         m.d.comb += [self.key.eq(ends[0].key), self.complete.eq(ends[0].complete), ends[0].move.eq(self.move)]
         return m

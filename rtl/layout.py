@@ -10,8 +10,8 @@ TAG_WIDTH = 8
 def query_layout(word_width: int, saturated_width: int) -> data.StructLayout:
     """One word of a query.
 
-    ``last`` marks the last word. What follows is sampled with it: ``drop`` forgets the query, ``saturated`` is the count of
-    components that its quantiser clipped, ``tag`` is anything that should come back with the record.
+    ``last`` marks the last word. What follows is sampled with it: ``drop`` forgets the query, ``saturated`` is the
+    count of components that its quantiser clipped, ``tag`` is anything that should come back with the record.
     """
     return data.StructLayout({"data": word_width, "last": 1, "drop": 1, "saturated": saturated_width, "tag": TAG_WIDTH})
 

@@ -5,20 +5,16 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from prototile.rtl.buffers import IN_FLIGHT, SLOTS, in_block_ram
 from prototile.rtl.grid import GridShape
 from prototile.rtl.layout import query_layout
-
-#: Queries whose words the buffer holds: one that plays, one that comes in.
-SLOTS = 2
-#: Queries that play or whose record has not been taken: one in the collector, one in the output register behind it.
-IN_FLIGHT = 2
 
 
 class Sequencer(wiring.Component):
     """Buffers whole queries and sends them through the grid without a gap.
 
-    A query enters the grid when all its words are there, so stalls of the input never reach the grid, and when its record
-    has a place to go to, so stalls of the output never do either.
+    A query enters the grid when all its words are there, so stalls of the input never reach the grid, and when its
+    record has a place to go to, so stalls of the output never do either.
 
     Parameters
     ----------
@@ -32,8 +28,8 @@ class Sequencer(wiring.Component):
     Attributes
     ----------
     i : In(stream)
-        Words of queries, `query_layout`. ``ready`` stays high within a query. A query with ``drop`` at its last word, or
-        with another count of words than the grid's, is forgotten.
+        Words of queries, `query_layout`. ``ready`` stays high within a query. A query with ``drop`` at its last word,
+        or with another count of words than the grid's, is forgotten.
     o : Out(shape.hop())
         To tile (0, 0).
     accepted : Out(1)
@@ -83,7 +79,8 @@ class Sequencer(wiring.Component):
     def _take(self, m, write, word_bits, full, filled):
         """Write a query's words into a free slot, and count them."""
         slot = Signal()
-        # Counts to one more than there are words, and stays there: a query that is too long must not pass for a good one.
+        # Counts to one more than there are words, and stays there: a query that is too long must not pass for a good
+        # one.
         count = Signal(range(self.shape.words + 1))
         taken = self.i.valid & self.i.ready
         good = Signal()
@@ -171,8 +168,3 @@ class Sequencer(wiring.Component):
             round_after = Signal(len(self.o.round), reset_less=True)
             m.d.sync += round_after.eq(round_)
             m.d.comb += self.o.round.eq(round_after)
-
-
-def in_block_ram(depth: int, width: int) -> bool:
-    """Whether a buffer or table of the front or back end is worth a block RAM."""
-    return depth > 32 and depth * width > 256

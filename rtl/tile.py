@@ -74,14 +74,14 @@ class CompareExchange(wiring.Component):
 class Tile(wiring.Component):
     """Banks of processing elements around one memory, whose minimum joins that of the tiles to the west.
 
-    The key of an element is what `Bank` makes of it, then the bank, then the tile's column. Banks and tiles are compared by
-    `CompareExchange` nodes, which prefer the lower and the west of equal keys: so their numbers follow the key
-    without being compared.
+    The key of an element is what `Bank` makes of it, then the bank, then the tile's column. Banks and tiles are
+    compared by `CompareExchange` nodes, which prefer the lower and the west of equal keys: so their numbers follow
+    the key without being compared.
 
     The way of one word: taken over from the neighbour at the end of cycle 0 (the memory reads at the same edge), in the
     distance unit in cycle 1 (2 with `memory_register`), in the accumulator at the end of cycle ``1 + latency``. All
-    controls are delayed to match. The first bit of the key leaves ``smaller`` two cycles after it left the accumulator, and
-    one more for each time that the banks are halved.
+    controls are delayed to match. The first bit of the key leaves ``smaller`` two cycles after it left the
+    accumulator, and one more for each time that the banks are halved.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ class Tile(wiring.Component):
     memory_register
         Whether a register follows the memory.
     members
-        For each element the rounds in which it holds a prototype, as a bit mask. A tile may end with fewer elements than
-        its neighbours.
+        For each element the rounds in which it holds a prototype, as a bit mask. A tile may end with fewer elements
+        than its neighbours.
     rounds
         Prototypes per element.
     pes_per_bank, place_width

