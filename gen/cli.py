@@ -86,7 +86,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> int:
     module, function = options.run
-    return int(getattr(import_module(f"prototile.{module}"), function)(options))
+    status = int(getattr(import_module(f"prototile.{module}"), function)(options))
+    # A reader that went away must show here, not when Python ends.
+    sys.stdout.flush()
+    return status
 
 
 def _complain(message: str, status: int) -> int:

@@ -35,6 +35,8 @@ _RESOURCES = {
     "dsp": "multipliers",
     "io": "pins",
 }
+#: Resources that are shown even if a design takes none of them.
+_SHARED = ("logic_cells", "lut", "ff", "bram")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +163,7 @@ def bars(values: dict[str, Any]) -> list[Bar]:
     return [
         Bar(name=name, used=used[key], available=has, percent=round(100 * used[key] / has, 1))
         for key, name in _RESOURCES.items()
-        if key in used and (has := values["available"].get(key))
+        if (key in _SHARED or used.get(key)) and (has := values["available"].get(key)) and key in used
     ]
 
 
@@ -218,9 +220,9 @@ def grid_picture(design: Design) -> GridPicture:
 
 
 def class_colour(index: int, count: int) -> str:
-    """Hues around the circle; for many classes by the golden angle, so that neighbours differ."""
+    """Hues around the circle, as light as the page wants; for many classes by the golden angle: neighbours differ."""
     hue = 360 * index / count + 205 if count <= 12 else 137.508 * index
-    return f"hsl({hue % 360:.0f} 62% 56%)"
+    return f"hsl({hue % 360:.0f} 64% var(--tone))"
 
 
 def bits_curve(choice: BitsChoice) -> Curve | None:

@@ -1,0 +1,67 @@
+# What can be done with this repository; `make` alone lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Data set and board of the demonstration.
+DATASET ?= digits
+BOARD ?= icebreaker
+# Results of the test runs, for .ci/run.
+RESULTS := build/test-results
+
+STAMP := $(VENV)/.set-up
+TYPING := build/typing/prototile
+
+.PHONY: help setup demo test lint typing quick test-slow bench clean
+
+help:
+	@echo 'make demo       train, convert, verify and build digits for the iCEBreaker (DATASET=iris BOARD=ulx3s-25f: others)'
+	@echo 'make test       checks and all tests but the slow ones'
+	@echo 'make quick      checks and the tests that need no tools, in a minute'
+	@echo 'make test-slow  the tests that take minutes'
+	@echo 'make bench      the figures of the README, each beside the bar that it must reach'
+	@echo 'make setup      only make .venv; every other target does it too'
+	@echo 'make clean      remove what was made here, but for .venv'
+
+setup: $(STAMP)
+	@:
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("prototile needs Python 3.11 or newer, not %d.%d: make PYTHON=python3.11" \
+		% sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/prototile demo $(DATASET) --board $(BOARD)
+
+test: lint
+	@mkdir -p $(RESULTS)
+	$(BIN)/python -m pytest -n 2 -m 'not slow' -rs --junitxml=$(RESULTS)/test.xml
+
+quick: lint
+	$(BIN)/python -m pytest -n 2 -m 'not tools and not slow' -rs
+
+test-slow: setup
+	@mkdir -p $(RESULTS)
+	$(BIN)/python -m pytest -m slow -rs --junitxml=$(RESULTS)/slow.xml
+
+lint: setup typing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The type checker takes one package from one folder, and this one is made of four.
+typing:
+	@rm -rf $(TYPING) && mkdir -p $(TYPING)
+	@ln -s $(addprefix $(CURDIR)/,$(filter-out gen/__pycache__,$(wildcard gen/*))) $(CURDIR)/rtl $(CURDIR)/sim $(CURDIR)/boards $(TYPING)
+
+bench: setup
+	@for script in benchmarks/*.py; do \
+		case $$script in */common.py) continue;; esac; \
+		echo "== $$script"; $(BIN)/python $$script || exit 1; \
+	done
+
+clean:
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

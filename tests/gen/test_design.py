@@ -1,0 +1,191 @@
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import prototile as pt
+from prototile.design import compare
+from prototile.folder import chip
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_labels_are_the_users(small_design, small_data):
+    X, y = small_data
+    labels = small_design.predict(X)
+    assert set(labels) == {"ash", "birch", "cedar"}
+    assert small_design.score(X, y) > 0.9
+    assert np.array_equal(labels, small_design.classes[small_design.decide(X)["label"]])
+
+
+def test_decisions_are_the_nearest_prototypes(small_design, small_data):
+    queries, saturated = small_design.quantise(small_data[0])
+    prototypes = small_design.quantised.prototypes.astype(int)
+    distances = np.abs(queries[:, None].astype(int) - prototypes).sum(axis=2)
+    records = small_design.decide(small_data[0])
+    assert np.array_equal(records["prototype"], distances.argmin(axis=1))
+    assert np.array_equal(records["distance"], distances.min(axis=1))
+    assert np.array_equal(records["saturated"], saturated)
+
+
+def test_explanation_adds_up(small_design, small_data):
+    X = small_data[0]
+    for row, record in enumerate(small_design.decide(X)):
+        found = small_design.explain(X[row])
+        assert found.contributions.sum() == found.distance == record["distance"]
+        assert found.margin == found.runner_up_distance - found.distance
+        assert small_design.model.labels[found.prototype] == found.label
+        assert small_design.model.labels[found.runner_up_prototype] == found.runner_up != found.label
+        assert np.array_equal(np.abs(found.query - found.prototype_vector), found.contributions)
+
+
+def test_one_vector_is_explained_at_a_time(small_design, small_data):
+    with pytest.raises(pt.InputError, match="one vector is explained at a time, not 2"):
+        small_design.explain(small_data[0][:2])
+
+
+def test_model_of_one_class_has_no_runner_up():
+    design = pt.convert(pt.PrototypeModel(np.array([[1, 2], [3, 0]]), ["only", "only"]))
+    found = design.explain([1, 2])
+    assert (found.runner_up, found.runner_up_prototype, found.margin) == (None, None, 0)
+
+
+def test_saved_design_is_the_same(small_design, design_folder, small_data):
+    again = pt.load(design_folder)
+    assert again.digest == small_design.digest
+    assert again.config == small_design.config
+    assert again.board_name == small_design.board_name
+    assert again.bits_choice == small_design.bits_choice
+    assert np.array_equal(again.decide(small_data[0]), small_design.decide(small_data[0]))
+    assert np.array_equal(again.predict(small_data[0]), small_design.predict(small_data[0]))
+
+
+def test_same_design_gives_the_same_bytes(design_folder, small_data, tmp_path):
+    again = pt.load(design_folder).save(tmp_path / "again", vectors=small_data[0][:16])
+    assert contents(again) == contents(design_folder)
+
+
+def test_no_file_names_the_machine(design_folder):
+    for path in design_folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert str(design_folder.parent).encode() not in content
+            assert b"/home/" not in content
+            assert b"/tmp/" not in content
+
+
+def test_folder_is_replaced_whole(small_design, tmp_path):
+    folder = small_design.save(tmp_path / "design")
+    (folder / "boards").mkdir()
+    small_design.save(folder)
+    assert not (folder / "boards").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["design"]
+
+
+def test_foreign_folder_is_left_alone(small_design, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(pt.ModelFileError, match="holds something that is no design; name a new or an empty folder"):
+        small_design.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_digest_tells_designs_apart(small_design, small_model, small_data):
+    X = small_data[0]
+    other_bits = pt.convert(small_model, calibration=X, bits=6)
+    other_grid = pt.convert(small_model, calibration=X, bits=5, prototypes_per_pe=4)
+    other_range = pt.convert(small_model, calibration=2 * X, bits=5)
+    renamed = pt.PrototypeModel(
+        small_model.prototypes, np.char.upper(small_model.labels.astype(str)), preprocess=small_model.preprocess
+    )
+    digests = [small_design.digest] + [
+        design.digest for design in (other_bits, other_grid, other_range, pt.convert(renamed, calibration=X, bits=5))
+    ]
+    assert len(set(digests)) == len(digests)
+    assert pt.convert(small_model, calibration=X, bits=5).digest == small_design.digest
+
+
+def test_exchanged_model_is_noticed(design_folder, small_model, tmp_path):
+    from prototile.files import save_model
+
+    folder = tmp_path / "design"
+    shutil.copytree(design_folder, folder)
+    other = pt.PrototypeModel(
+        small_model.prototypes[::-1].copy(), small_model.labels, preprocess=small_model.preprocess
+    )
+    save_model(other, folder / "model.safetensors")
+    with pytest.raises(pt.DigestError, match="convert the model again"):
+        pt.load(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 99}'])
+def test_damaged_configuration_is_refused(design_folder, tmp_path, text):
+    folder = tmp_path / "design"
+    shutil.copytree(design_folder, folder)
+    (folder / "config.json").write_text(text)
+    with pytest.raises(pt.ModelFileError, match=r"config\.json .*convert the model again"):
+        pt.load(folder)
+
+
+def test_configuration_lists_what_was_chosen(small_design, design_folder):
+    values = json.loads((design_folder / "config.json").read_text())
+    assert values["configuration"] == dataclasses.asdict(small_design.config)
+    assert values["digest"] == small_design.digest
+    assert values["versions"]["prototile"] == pt.__version__
+
+
+def test_too_large_model_says_by_how_much():
+    random = np.random.default_rng(0)
+    model = pt.PrototypeModel(random.integers(0, 256, size=(5000, 256)), np.arange(5000) % 3)
+    with pytest.raises(
+        pt.FitError, match=r"5000 prototypes .* do not fit .* at most about \d+ such PEs, \d+ prototypes, fit"
+    ):
+        pt.convert(model)
+
+
+def test_unknown_board_and_parameters(small_model):
+    with pytest.raises(pt.BoardError, match="did you mean icebreaker"):
+        pt.convert(small_model, board="icebraker")
+    with pytest.raises(pt.InputError, match="lanes must be a positive integer, not 0"):
+        pt.convert(small_model, lanes=0)
+    with pytest.raises(pt.InputError, match="bits must be an integer from 1 to 16 or 'auto', not 'many'"):
+        pt.convert(small_model, bits="many")
+
+
+def test_level_must_be_known(small_design, small_data):
+    with pytest.raises(pt.InputError, match="level must be 'rtl', not 'gds'"):
+        small_design.simulate(small_data[0], level="gds")
+
+
+def test_comparison_finds_a_wrong_field(small_design, small_data):
+    golden = small_design.decide(small_data[0])
+    found = golden.copy()
+    found["margin"][7] += 1
+    found["tie"][9] = ~found["tie"][9]
+    verification = compare(golden, found, level="rtl", cycles=1)
+    assert not verification.ok
+    assert verification.mismatches == 2
+    assert [difference[:2] for difference in verification.differences] == [(7, "margin"), (9, "tie")]
+    assert compare(golden, golden, level="rtl", cycles=1).ok
+    assert not compare(golden[:0], golden[:0], level="rtl", cycles=1).ok
+    with pytest.raises(ValueError, match="60 records cannot be compared with 59"):
+        compare(golden, golden[1:], level="rtl", cycles=1)
+
+
+def test_host_quantises_as_the_design_does(small_design, small_data):
+    X = small_data[0]
+    queries, saturated = small_design.quantise(X)
+    host_queries, host_saturated = chip(small_design).quantise(X)
+    assert np.array_equal(host_queries, queries)
+    assert np.array_equal(host_saturated, saturated)
+
+
+@pytest.mark.tools
+def test_generated_hardware_answers_as_the_golden_model(small_design, small_data):
+    verification = small_design.verify(small_data[0])
+    assert verification.ok
+    assert verification.rows == 60
+    assert np.array_equal(small_design.simulate(small_data[0]), small_design.decide(small_data[0]))

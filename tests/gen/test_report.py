@@ -1,0 +1,268 @@
+import base64
+import json
+import re
+import struct
+import zlib
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+import prototile as pt
+from prototile.boards.report import BuildReport
+from prototile.design import compare
+from prototile.page import bars, duration, number, page
+from prototile.report import (
+    built,
+    converted,
+    merge,
+    pe_utilisation,
+    read_report,
+    simulated,
+    update_report,
+    write_report,
+)
+
+MEASURED = {"lut", "ff", "carry", "bram", "fmax_mhz", "timing_met", "accuracy", "agreement", "ties", "verification"}
+
+
+def build_report(**changes):
+    values = {
+        "device": "iCE40UP5K-SG48",
+        "board": "icebreaker",
+        "logic_cells": 1000,
+        "lut": 800,
+        "ff": 600,
+        "carry": 100,
+        "bram": 3,
+        "io": 5,
+        "available": {"logic_cells": 5280, "lut": 5280, "ff": 5280, "carry": 5280, "bram": 30, "io": 39},
+        "fmax_mhz": 40.5,
+        "target_mhz": 36.0,
+        "timing_met": True,
+        "seed": 1,
+        "digest": "0" * 64,
+        "tool_versions": {"yosys": "0.70"},
+    }
+    return BuildReport(**{**values, **changes})
+
+
+@pytest.fixture(name="verification")
+def verified(small_design, small_data):
+    golden = small_design.decide(small_data[0])
+    return compare(golden, golden, level="rtl", cycles=1000)
+
+
+@pytest.fixture(name="all_stages")
+def merged(small_design, small_data, verification):
+    X, y = small_data
+    return merge(
+        converted(small_design),
+        simulated(small_design, verification, X=X, y=y),
+        built(small_design, build_report()),
+    )
+
+
+def test_nothing_is_measured_by_converting(small_design):
+    values = converted(small_design)
+    assert values["stage"] == "converted"
+    assert not MEASURED & values.keys()
+    assert values["estimated"]["logic_cells"] > 0
+
+
+def test_cycles_and_times_are_formulas(small_design):
+    values, config = converted(small_design), small_design.config
+    assert values["latency_cycles"] == config.latency_cycles
+    assert values["latency_ns"] == pytest.approx(config.latency_cycles / 36e6 * 1e9, abs=0.1)
+    assert values["throughput_per_s"] == pytest.approx(36e6 / config.interval_cycles, abs=1)
+    assert pe_utilisation(small_design) == config.words * config.prototypes_per_pe / config.interval_cycles
+    assert values["pe_utilisation"] == pytest.approx(pe_utilisation(small_design), abs=1e-4)
+
+
+def test_all_names_of_the_contract(all_stages):
+    names = "stage device board lut ff carry bram io available util_pct per_pe fmax_mhz target_mhz timing_met"
+    names += (
+        " latency_cycles interval_cycles latency_ns throughput_per_s pe_utilisation accuracy agreement ties saturated"
+    )
+    names += " verification estimated tool_versions"
+    assert set(names.split()) <= all_stages.keys()
+    # This build report says nothing of these.
+    assert not {"spram", "dsp"} & all_stages.keys()
+    assert all_stages["stage"] == "built"
+    assert set(all_stages["accuracy"]) == {"float", "quantised", "rtl"}
+    assert all_stages["verification"] == {"level": "rtl", "rows": 60, "mismatches": 0}
+
+
+def test_accuracy_is_that_of_each_model(small_design, small_data, verification):
+    X, y = small_data
+    wrong = y.copy()
+    wrong[:6] = "none of them"
+    values = simulated(small_design, verification, X=X, y=wrong)
+    assert values["accuracy"]["float"] == 0.9
+    assert values["accuracy"]["quantised"] == round(np.mean(small_design.predict(X) == wrong), 4)
+    assert values["agreement"] == round(np.mean(small_design.predict(X) == y), 4)
+
+
+def test_accuracy_of_wrong_hardware_is_the_hardwares(small_design, small_data):
+    X, y = small_data
+    golden = small_design.decide(X)
+    found = golden.copy()
+    found["label"] = (found["label"] + 1) % 3
+    values = simulated(small_design, compare(golden, found, level="rtl", cycles=1), X=X, y=y)
+    assert values["accuracy"]["rtl"] < 0.1
+    assert values["accuracy"]["quantised"] > 0.9
+    assert values["verification"]["mismatches"] == 60
+
+
+def test_elements_share_the_chip(small_design):
+    values = built(small_design, build_report())
+    assert values["per_pe"]["lut"] == pytest.approx(800 / small_design.config.pe_count, abs=0.1)
+    assert values["util_pct"]["bram"] == 10.0
+
+
+def test_missed_clock_gives_no_times(small_design):
+    values = merge(converted(small_design), built(small_design, build_report(timing_met=False, fmax_mhz=30.0)))
+    assert not {"latency_ns", "throughput_per_s", "clock_mhz", "link"} & values.keys()
+    assert values["timing_met"] is False
+
+
+def test_later_stages_win_and_none_removes():
+    values = merge({"stage": "built", "ties": 3, "lut": 1}, {"stage": "simulated", "ties": 4, "lut": None})
+    assert values == {"stage": "built", "ties": 4}
+
+
+def test_figures_of_fewer_rows_do_not_stay(small_design, small_data, verification, all_stages):
+    assert "accuracy" not in merge(all_stages, simulated(small_design, verification))
+
+
+def test_same_figures_give_the_same_bytes(small_design, all_stages, tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        write_report(tmp_path / name, small_design, all_stages)
+    for name in ("report.json", "report.html"):
+        first, second = ((tmp_path / folder / name).read_bytes() for folder in ("first", "second"))
+        assert first == second
+        assert str(tmp_path).encode() not in first
+    assert sorted(path.name for path in (tmp_path / "first").iterdir()) == ["report.html", "report.json"]
+    assert read_report(tmp_path / "first") == json.loads(json.dumps(all_stages))
+
+
+def test_update_keeps_earlier_stages(small_design, verification, tmp_path):
+    write_report(tmp_path, small_design, converted(small_design))
+    update_report(tmp_path, small_design, built(small_design, build_report()))
+    values = update_report(tmp_path, small_design, simulated(small_design, verification))
+    assert values["stage"] == "built"
+    assert values["lut"] == 800
+    assert values["verification"]["rows"] == 60
+    assert read_report(tmp_path) == json.loads(json.dumps(values))
+
+
+def test_update_forgets_another_design(small_design, tmp_path):
+    foreign = {**converted(small_design), "digest": "f" * 32, "ties": 99}
+    write_report(tmp_path, small_design, foreign)
+    values = update_report(tmp_path, small_design, built(small_design, build_report()))
+    assert "ties" not in values
+    assert values["digest"] == small_design.digest
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"stage": "dreamt"}'])
+def test_damaged_report_is_refused(tmp_path, text):
+    (tmp_path / "report.json").write_text(text)
+    with pytest.raises(pt.ModelFileError, match="convert the model again"):
+        read_report(tmp_path)
+
+
+class Balance(HTMLParser):
+    """Finds tags that are not closed, and everything that a browser would fetch."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.fetched = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.fetched += [value for name, value in attributes if name in ("src", "href", "xlink:href")]
+        if tag not in ("meta", "link", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.fetched += [value for name, value in attributes if name in ("src", "href", "xlink:href")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_page_is_whole_and_stands_alone(small_design, small_data, verification, all_stages):
+    X, y = small_data
+    simulated_only = merge(converted(small_design), simulated(small_design, verification, X=X, y=y))
+    missed = merge(all_stages, built(small_design, build_report(timing_met=False)))
+    for values in (converted(small_design), simulated_only, all_stages, missed):
+        text = page(small_design, values)
+        balance = Balance()
+        balance.feed(text)
+        assert balance.open == []
+        assert all(value.startswith("data:image/png;base64,") for value in balance.fetched)
+        assert len(balance.fetched) == 4
+        assert "<script" not in text
+        assert "@import" not in text
+        assert small_design.digest in text
+
+
+def test_page_shows_each_prototype_once(small_design, all_stages):
+    text = page(small_design, all_stages)
+    assert sorted(re.findall(r"prototype (\d+), class (\w+)", text)) == [
+        ("0", "ash"),
+        ("1", "birch"),
+        ("2", "cedar"),
+        ("3", "birch"),
+    ]
+
+
+def test_page_escapes_labels():
+    design = pt.convert(pt.PrototypeModel(np.array([[1, 2], [3, 0]]), ["<b>bold</b>", "plain"]))
+    text = page(design, converted(design))
+    assert "<b>bold" not in text
+    assert "&lt;b&gt;bold" in text
+
+
+def test_picture_shows_the_components():
+    design = pt.convert(pt.PrototypeModel(np.array([[0, 15, 5], [3, 0, 1]]), ["a", "b"]))
+    data = re.search(r"data:image/png;base64,([\w+/=]+)", page(design, converted(design)))[1]
+    png = base64.b64decode(data)
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", png[16:24]) == (2, 2)
+    length = struct.unpack(">I", png[33:37])[0]
+    rows = np.frombuffer(zlib.decompress(png[41 : 41 + length]), np.uint8).reshape(2, 5)
+    # A filter byte, then grey and alpha of each pixel; the fourth pixel is padding.
+    assert rows[:, 2::2].ravel().tolist() == [0, 255, 85, 0]
+    assert rows[:, 0].tolist() == [0, 0]
+
+
+def test_large_models_are_drawn_without_pictures():
+    random = np.random.default_rng(0)
+    design = pt.convert(
+        pt.PrototypeModel(random.integers(0, 2, size=(100, 1600)), np.arange(100) % 2), board="ulx3s-25f"
+    )
+    text = page(design, converted(design))
+    assert "data:image" not in text
+    assert text.count("<title>prototype") == 100
+
+
+def test_bits_are_explained(small_model, small_data):
+    design = pt.convert(small_model, calibration=small_data[0], y=small_data[1])
+    text = page(design, converted(design))
+    assert f"Why {design.bits_choice.bits} bits" in text
+    assert text.count("<circle") == len(design.bits_choice.curve)
+
+
+def test_bars_are_estimated_until_they_are_measured(small_design, all_stages):
+    estimated = {bar.name: bar.used for bar in bars(converted(small_design))}
+    measured = {bar.name: bar.used for bar in bars(all_stages)}
+    assert estimated["logic cells"] == converted(small_design)["estimated"]["logic_cells"]
+    assert "look-up tables" not in estimated
+    assert measured["look-up tables"] == 800
+    assert "multipliers" not in measured
+
+
+def test_numbers_read_well():
+    assert [number(value) for value in (1234567, 36.0, 39.75, 1234.5)] == ["1,234,567", "36", "39.75", "1,234.5"]
+    assert [duration(value) for value in (889.0, 4777.8, 2.5e6)] == ["889 ns", "4.78 µs", "2.5 ms"]
