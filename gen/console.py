@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
@@ -108,7 +108,9 @@ class _Lane:
             task = TaskID(self.task)
             if failed:
                 display.update(task, description=f"[red]{self.title}: not finished[/red]")
-            display.update(task, completed=1)
+                display.stop_task(task)
+            else:
+                display.update(task, completed=1)
         self.title = self.task = None
 
 
@@ -119,8 +121,3 @@ def _display(stream: TextIO) -> Display:
 
     columns = (SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}"), TimeElapsedColumn())
     return Display(*columns, console=Console(file=stream))
-
-
-def no_steps() -> AbstractContextManager[Progress]:
-    """A lane that tells nobody."""
-    return nullcontext(lambda title: None)
