@@ -70,6 +70,7 @@ def convert(options: Namespace) -> int:
         choice = design.bits_choice
         if choice is not None and not choice.reached:
             steps.note(f"prototile: warning: no width keeps the loss within the limit; {choice.bits} bits lose least.")
+        prepare_yosys(progress)
         progress(f"Writing {folder}")
         save(design, folder, bench)
     values = read_report(folder)
@@ -254,6 +255,14 @@ def build_into(
     progress("Generating the chip")
     with writing(folder):
         return design.build(board, folder=folder / "boards" / board, use_cache=use_cache, seed=seed, progress=progress)
+
+
+def prepare_yosys(progress: Progress) -> None:
+    """Have the yosys that writes Verilog compiled: once, and not by two processes at the same time."""
+    from prototile.boards.tools import Tool
+
+    progress("Preparing yosys, whose first call takes a minute")
+    Tool(name="yosys").prepare()
 
 
 def save(design: Design, folder: Path, X: Any = None, count: int = BENCH_VECTORS) -> None:

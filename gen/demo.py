@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prototile.commands import Queries, bench_folder, build_into, core_file, save, show, verify, writing
+from prototile.commands import Queries, bench_folder, build_into, core_file, prepare_yosys, save, show, verify, writing
 from prototile.console import Steps
 from prototile.data import DEMO_BITS, Dataset, load_dataset, recipe_of, train_prototypes
 from prototile.design import Design, Verification
@@ -77,6 +77,7 @@ def demo(options: Namespace) -> int:
             model = train_prototypes(options.dataset, data)
             progress(f"Converting the model for {target.name}")
             design = convert_model(model, calibration=data.X_train, y=data.y_train, bits=DEMO_BITS, board=target.name)
+            prepare_yosys(progress)
             progress(f"Writing {folder}")
             save(design, folder, data.X_test, BENCH_VECTORS)
             with writing(folder):

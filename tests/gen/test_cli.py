@@ -138,7 +138,7 @@ def test_convert_writes_a_folder(run, model, vectors, tmp_path, small_data):
     values = json.loads(out)
     assert values == json.loads((folder / "report.json").read_text())
     assert values["stage"] == "converted"
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert not any(line.startswith("prototile: error") for line in lines)
     for name in ("config.json", "model.safetensors", "report.html", "rtl/prototile_core.v", "tb/vectors.json"):
         assert (folder / name).is_file()
