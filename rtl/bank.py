@@ -8,13 +8,13 @@ from prototile.rtl.checks import positive
 from prototile.rtl.element import ProcessingElement
 
 
-def control_layout(*, radius: bool, round_width: int, place_width: int, tail_width: int) -> data.StructLayout:
+def control_layout(*, radius: bool, round_width: int, pes_per_bank: int, tail_width: int) -> data.StructLayout:
     """Controls that all banks of a tile share, in step with the accumulators.
 
     ``clear``, ``shift`` and ``rotate`` are those of `ProcessingElement`. ``arm`` is high in the cycle before the
-    first bit of the key, ``uncompared`` is low while its distance is there, then one pulse of ``place`` for each bit
-    that numbers the elements of a bank and one of ``tail`` for each that numbers banks and columns. ``round`` is the
-    round that ends.
+    first bit of the key, ``uncompared`` is low while its distance is there. Then ``place`` shows the bits of all
+    elements' places in turn, the first element's lowest, and one pulse of ``tail`` comes for each bit that numbers
+    banks and columns. ``round`` is the round that ends.
     """
     return data.StructLayout(
         {
@@ -23,7 +23,7 @@ def control_layout(*, radius: bool, round_width: int, place_width: int, tail_wid
             "rotate": int(radius),
             "arm": 1,
             "uncompared": 1,
-            "place": place_width,
+            "place": pes_per_bank,
             "tail": tail_width,
             "round": round_width,
         }
@@ -131,9 +131,7 @@ class Bank(wiring.Component):
         controls = self.controls
         candidate = Signal(name=f"candidate_{place}", reset_less=True)
         zero = Signal(name=f"zero_{place}")
-        width = len(controls.place)
-        place_bit = Cat(controls.place[at] for at in range(width) if place >> (width - 1 - at) & 1).any()
-        m.d.comb += zero.eq(candidate & ~((distance_bit & ~controls.uncompared) | place_bit))
+        m.d.comb += zero.eq(candidate & ~((distance_bit & ~controls.uncompared) | controls.place[place]))
         mask, every_round = self.members[place], (1 << self.rounds) - 1
         # Not written with multiplexers: synthesis would make clock enables of them, which have the longer way.
         keeps = zero | (candidate & ~any_zero)

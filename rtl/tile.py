@@ -1,5 +1,7 @@
 """The tile: processing elements that share one memory word, the search for their minimum, and the hop to neighbours."""
 
+from itertools import compress
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
@@ -152,7 +154,9 @@ class Tile(wiring.Component):
         self.block_memory = block_memory
         self.memory_register = memory_register
         self.members = members
+        self.place_width = place_width
         self.bank_width = bank_width
+        self.tail_width = bank_width + column_width
         self.pes_per_bank = pes_per_bank
         self.column = column
         #: Cycles from a word at the hop's output to its term in the accumulator.
@@ -164,7 +168,7 @@ class Tile(wiring.Component):
             radius=radius,
         )
         self.control_layout = control_layout(
-            radius=radius, round_width=round_width, place_width=place_width, tail_width=bank_width + column_width
+            radius=radius, round_width=round_width, pes_per_bank=pes_per_bank, tail_width=self.tail_width
         )
         self.banks = [
             Bank(
@@ -269,13 +273,20 @@ class Tile(wiring.Component):
         # An element with a radius puts one bit ahead of its distance, which is a cycle late therefore.
         uncompared_next = ~(shifts[-1] | shift) if self.radius else ~shifts[-1]
         uncompared = self._registered(m, uncompared_next, "uncompared", init=1)
-        settle = self._registered(m, ~uncompared & uncompared_next, "settle")
+        # One pulse for each bit of place, bank and column. As the next ones are known, each element's bit of its place
+        # comes from a register too.
+        comes = [~uncompared & uncompared_next]
+        pulses = []
+        count = self.place_width + self.tail_width
+        for at in range(max(1, count)):
+            pulses.append(self._registered(m, comes[at], f"pulse_{at}"))
+            comes.append(pulses[at])
+        place = Cat(
+            self._registered(m, Cat(compress(comes, _bits(element, self.place_width))).any(), f"place_{element}")
+            for element in range(self.pes_per_bank)
+        )
 
         controls = Signal(self.control_layout)
-        pulses = [settle]
-        while len(pulses) < len(controls.place) + len(controls.tail):
-            pulses.append(self._registered(m, pulses[-1], f"pulse_{len(pulses)}"))
-        pulses = pulses[: len(controls.place) + len(controls.tail)]
         m.d.comb += [
             controls.clear.eq(clear),
             controls.shift.eq(shift),
@@ -283,10 +294,11 @@ class Tile(wiring.Component):
             controls.round.eq(self._registered(m, round_, "round")),
             controls.arm.eq(arm),
             controls.uncompared.eq(uncompared),
-            Cat(controls.place, controls.tail).eq(Cat(pulses)),
-            self.key_phase.eq(~uncompared | Cat(pulses).any()),
+            controls.place.eq(place),
+            controls.tail.eq(Cat(pulses[self.place_width : count])),
+            self.key_phase.eq(~uncompared | Cat(pulses[:count]).any()),
         ]
-        return controls, settle
+        return controls, pulses[0]
 
     def _radius_bits(self, m, words):
         """The lowest bit of each element's field, in step with the accumulators."""
