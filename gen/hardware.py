@@ -53,12 +53,9 @@ def tile_images(
     if config.radii == "prototype":
         assert radii is not None
         words = np.hstack([words, _radius_words(config, radii)])
+    in_tiles = placement.prototypes.reshape(-1, config.rows, config.columns, config.pes_per_tile)
     return [
-        [
-            _tile_image(config, words, placement.prototypes[:, row, column * n : (column + 1) * n])
-            for column in range(config.columns)
-        ]
-        for n in [config.pes_per_tile]
+        [_tile_image(config, words, in_tiles[:, row, column]) for column in range(config.columns)]
         for row in range(config.rows)
     ]
 
@@ -68,8 +65,10 @@ def _complemented_words(config: Configuration, prototypes: NDArray[np.integer]) 
     padded = np.zeros((len(prototypes), config.words * config.lanes), dtype=object)
     padded[:, : config.features] = prototypes.astype(object)
     lanes = padded.reshape(len(prototypes), config.words, config.lanes)
-    words = sum(lanes[:, :, lane] << (lane * config.bits) for lane in range(config.lanes))
-    return ((1 << config.word_width) - 1) ^ words
+    words = np.full(lanes.shape[:2], (1 << config.word_width) - 1, dtype=object)
+    for lane in range(config.lanes):
+        words = words ^ (lanes[:, :, lane] << (lane * config.bits))
+    return words
 
 
 def _radius_words(config: Configuration, radii: NDArray[np.integer]) -> NDArray[np.object_]:
@@ -83,7 +82,7 @@ def _tile_image(config: Configuration, words: NDArray[np.object_], held: NDArray
     members = [sum(1 << round_ for round_ in range(len(held)) if held[round_, at] >= 0) for at in range(held.shape[1])]
     while len(members) > 1 and not members[-1]:
         members.pop()
-    memory = []
+    memory: list[int] = []
     for round_ in held:
         rows = np.zeros(words.shape[1], dtype=object)
         for at in range(len(members)):

@@ -192,11 +192,12 @@ def _too_large(found: list[Sized], budget: Budget, model: QuantisedModel) -> str
     largest = max(0, int((FILL * budget.logic_cells - shell) / per_pe))
     if rams and closest.config.memory == "block":
         largest = min(largest, closest.config.pe_count * budget.block_rams // rams)
-    figures = f"{cells} of {int(FILL * budget.logic_cells)} usable logic cells"
+    cells_used = f"{cells} of {int(FILL * budget.logic_cells)} usable logic cells"
+    figures = f"{cells_used} and {rams} of {budget.block_rams} block RAMs"
     grid = f"{closest.config.pe_count} PEs with {closest.config.prototypes_per_pe} prototypes each"
     return (
-        f"{model.prototype_count} prototypes of {model.features} features at {model.bits} bits do not fit {budget.part}: "
-        f"the grid that comes closest, {grid}, takes about {figures} and {rams} of {budget.block_rams} block RAMs; "
+        f"{model.prototype_count} prototypes of {model.features} features at {model.bits} bits do not fit "
+        f"{budget.part}: the grid that comes closest, {grid}, takes about {figures}; "
         f"at most about {largest} such PEs, {largest * closest.config.prototypes_per_pe} prototypes, fit: "
         "use fewer prototypes, fewer bits, or a larger part."
     )

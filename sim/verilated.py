@@ -122,6 +122,7 @@ def recall_runtime(kept: Path, objects: Path) -> None:
 
 
 def keep_runtime(objects: Path, kept: Path) -> None:
+    """Put the runtime's objects into the cache, unless they are there."""
     if kept.is_dir():
         return
     kept.parent.mkdir(parents=True, exist_ok=True)

@@ -19,4 +19,5 @@ def pack_words(config: Configuration, queries: NDArray[np.integer]) -> NDArray[n
     full[:, :, : config.word_width] = bits
     places = np.uint32(1) << np.arange(_CHUNK_BITS, dtype=np.uint32)
     chunked = full.reshape(len(queries), config.words, chunks, _CHUNK_BITS) * places
-    return chunked.sum(axis=-1, dtype=np.uint32)
+    words: NDArray[np.uint32] = chunked.sum(axis=-1, dtype=np.uint32)
+    return words
