@@ -25,7 +25,7 @@ from prototile.errors import FitError, InputError, ToolError
 Progress = Callable[[str], None]
 
 #: Changes when the steps below change what they write.
-_FORMAT = 1
+_FORMAT = 2
 _TOP_FILE = "top.v"
 _NETLIST_FILE = "netlist.json"
 _NETLIST_VERILOG = "netlist.v"
@@ -309,8 +309,8 @@ def _build_in(work: Path, plan: Plan, expected_block_rams: int | None, progress:
     family = plan.part.family
     _run(work, plan, family.pack_tool, "packing", family.pack_arguments(), progress)
     (work / "packing.log").unlink()
-    for name in (*plan.sources.keys() - {_TOP_FILE}, _SCRIPT_FILE, TECHMAP_FILE, _NETLIST_FILE):
-        (work / name).unlink()
+    # Sources and script stay: with them anybody can run the same tools again. The netlist stays as Verilog.
+    (work / _NETLIST_FILE).unlink()
     report = replace(report, bitstream_file=family.bitstream_file, folder=work)
     report.write(work)
     return report
