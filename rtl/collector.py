@@ -127,8 +127,11 @@ class Collector(wiring.Component):
         taking = Signal()
         moving = Signal()
         pull = Signal()
-        m.d.comb += [taking.eq(self.complete | pull), self.move.eq(moving)]
-        m.d.sync += [moving.eq(taking & (row != rows - 1)), pull.eq(moving)]
+        m.d.comb += [
+            taking.eq(self.complete | pull),
+            self.move.eq(taking & (row != rows - 1)),
+        ]
+        m.d.sync += [moving.eq(self.move), pull.eq(moving)]
         with m.If(taking):
             m.d.sync += [
                 row.eq(Mux(row == rows - 1, 0, row + 1)),

@@ -105,13 +105,13 @@ class RowEnd(wiring.Component):
     complete : Out(1)
         High for one cycle, the first in which ``key`` is complete.
     move : In(1)
-        Takes over the key from the south.
+        Takes over the key from the south in the next cycle.
     move_south : Out(1)
         The same for the row to the south, one cycle later.
     """
 
     def __init__(self, *, key_width: int, delay: int):
-        positive(key_width=key_width, delay=delay)
+        positive(key_width=key_width, delay=delay - 1)
         self.key_width = key_width
         self.delay = delay
         super().__init__(
@@ -131,19 +131,22 @@ class RowEnd(wiring.Component):
         phase = Signal(self.delay)
         capture = phase[-1]
         capture_after = Signal()
-        move_south = Signal()
+        moving = Signal()
+        takes = Signal()
         key = Signal(self.key_width, reset_less=True)
         m.d.sync += [
             phase.eq(Cat(self.key_phase, phase)),
             capture_after.eq(capture),
-            move_south.eq(self.move),
+            moving.eq(self.move),
+            # What enables the key comes from a register: it has far to go.
+            takes.eq(phase[-2] | self.move),
         ]
-        with m.If(capture | self.move):
-            m.d.sync += key.eq(Mux(capture, Cat(self.smaller, key[:-1]), self.south))
+        with m.If(takes):
+            m.d.sync += key.eq(Mux(moving, self.south, Cat(self.smaller, key[:-1])))
         m.d.comb += [
             self.key.eq(key),
             self.complete.eq(capture_after & ~capture),
-            self.move_south.eq(move_south),
+            self.move_south.eq(moving),
         ]
         return m
 
