@@ -18,6 +18,7 @@ CONFIG_FILE = "config.json"
 MODEL_FILE = "model.safetensors"
 CORE_FILE = "rtl/prototile_core.v"
 DRIVER_FOLDER = "driver"
+README_FILE = "README.md"
 #: Changes when an older folder can no longer be read.
 FORMAT = 1
 #: Queries of the test bench if the user gives no vectors: at most so many.
@@ -53,6 +54,7 @@ def save(design: Design, folder: Path, vectors: Any = None) -> Path:
         core.write_text(design.core_verilog, encoding="utf-8")
         write_bench(fresh, design.config, queries, saturated, design.golden.decide(queries, saturated))
         write_driver(design, fresh / DRIVER_FOLDER)
+        (fresh / README_FILE).write_text(_readme(design, folder.resolve().name), encoding="utf-8")
         write_report(fresh, design, converted(design))
     return folder
 
@@ -130,6 +132,22 @@ def chip(design: Design) -> Any:
         rejects=model.reject is not None,
         prototypes=prototypes,
         self_test=tuple(design.golden.decide(prototypes)["prototype"].tolist()),
+    )
+
+
+def _readme(design: Design, name: str) -> str:
+    """What lies in the folder and what to do with it."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(loader=PackageLoader("prototile"), undefined=StrictUndefined, keep_trailing_newline=True)
+    board = _board(design.board_name)
+    return environment.get_template("README.md.j2").render(
+        config=design.config,
+        digest=design.digest,
+        elements=int(design.occupied.sum()),
+        board=board,
+        name=name,
+        load=" ".join(board.load_command(f"{name}/boards/{board.name}/{board.part.family.bitstream_file}")),
     )
 
 
