@@ -54,7 +54,7 @@ def save(design: Design, folder: Path, vectors: Any = None) -> Path:
         core.write_text(design.core_verilog, encoding="utf-8")
         write_bench(fresh, design.config, queries, saturated, design.golden.decide(queries, saturated))
         write_driver(design, fresh / DRIVER_FOLDER)
-        (fresh / README_FILE).write_text(_readme(design, folder.resolve().name), encoding="utf-8")
+        (fresh / README_FILE).write_text(_readme(design), encoding="utf-8")
         write_report(fresh, design, converted(design))
     return folder
 
@@ -135,7 +135,7 @@ def chip(design: Design) -> Any:
     )
 
 
-def _readme(design: Design, name: str) -> str:
+def _readme(design: Design) -> str:
     """What lies in the folder and what to do with it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -146,8 +146,7 @@ def _readme(design: Design, name: str) -> str:
         digest=design.digest,
         elements=int(design.occupied.sum()),
         board=board,
-        name=name,
-        load=" ".join(board.load_command(f"{name}/boards/{board.name}/{board.part.family.bitstream_file}")),
+        load=" ".join(board.load_command(f"DIR/boards/{board.name}/{board.part.family.bitstream_file}")),
     )
 
 
