@@ -55,8 +55,8 @@ class Bank(wiring.Component):
 
     Attributes
     ----------
-    query : In
-        Word of the query.
+    query, enable : In
+        Word of the query, and whether it is one.
     words : In
         Complemented words of the elements' prototypes side by side, first element lowest.
     radius_bits : In
@@ -93,6 +93,7 @@ class Bank(wiring.Component):
         super().__init__(
             {
                 "query": In(self.word_width),
+                "enable": In(1),
                 "words": In(self.word_width * len(members)),
                 "radius_bits": In(len(members)),
                 "controls": In(controls),
@@ -111,6 +112,7 @@ class Bank(wiring.Component):
             m.submodules[f"pe_{place}"] = element
             m.d.comb += [
                 element.query.eq(self.query),
+                element.enable.eq(self.enable),
                 element.prototype.eq(self.words.word_select(place, self.word_width)),
                 element.clear.eq(controls.clear),
                 element.shift.eq(controls.shift),

@@ -6,6 +6,8 @@ Every unit has the same interface, so that a processing element does not know wh
     One word each of `lanes` components of `bits` bits. ``prototype`` is the **complement** of the prototype's
     word: then ``e = query + prototype`` is a subtraction whose operands reach the carry chain as they are, where a
     subtraction would spend a look-up table a bit on inverting one of them.
+``enable``
+    In step with the words; low where they are none. Then the carry is 0, and the term is anything.
 ``term``, ``carry``
     The distance of the two words is ``term + carry``, `latency` cycles later. The carry is left to whoever adds the
     term up: an adder has a carry input to spare, an incrementer would cost a chain.
@@ -36,9 +38,11 @@ class Difference(wiring.Component):
     ----------
     query, prototype : In(bits)
         Component, and complement of the prototype's component.
-    not_greater : Out(1)
-        ``query <= prototype``, one cycle later. Inverted because a bare carry takes a cell to leave the chain and
-        another for its register, an inverted one a single cell.
+    enable : In(1)
+        Low makes ``greater`` 0. On iCE40 that costs nothing: a bare carry would take one cell to leave the chain and
+        another for its register, a carry that goes through a table takes a single cell.
+    greater : Out(1)
+        ``query > prototype`` and enabled, one cycle later.
     rest : Out(bits)
         ``e``, one cycle later.
     """
@@ -46,20 +50,33 @@ class Difference(wiring.Component):
     def __init__(self, bits: int):
         positive(bits=bits)
         self.bits = bits
-        super().__init__({"query": In(bits), "prototype": In(bits), "not_greater": Out(1), "rest": Out(bits)})
+        super().__init__(
+            {"query": In(bits), "prototype": In(bits), "enable": In(1), "greater": Out(1), "rest": Out(bits)}
+        )
 
     def elaborate(self, platform):
         m = Module()
         rest = Signal(self.bits, reset_less=True)
-        not_greater = Signal(reset_less=True)
+        greater = Signal(reset_less=True)
         total = Signal(self.bits + 1)
         m.d.comb += [
             total.eq(self.query + self.prototype),
             self.rest.eq(rest),
-            self.not_greater.eq(not_greater),
+            self.greater.eq(greater),
         ]
-        m.d.sync += [rest.eq(total[:-1]), not_greater.eq(~total[-1])]
+        m.d.sync += [rest.eq(total[:-1]), greater.eq(total[-1] & self.enable)]
         return m
+
+
+def _members(bits, term_width):
+    """Ports of a lane's unit."""
+    return {
+        "query": In(bits),
+        "prototype": In(bits),
+        "enable": In(1),
+        "term": Out(term_width),
+        "carry": Out(1),
+    }
 
 
 class Manhattan(wiring.Component):
@@ -69,7 +86,7 @@ class Manhattan(wiring.Component):
         positive(bits=bits)
         self.bits = bits
         self.term_width = bits
-        super().__init__({"query": In(bits), "prototype": In(bits), "term": Out(bits), "carry": Out(1)})
+        super().__init__(_members(bits, bits))
 
     @staticmethod
     def latency_for(bits: int) -> int:
@@ -82,8 +99,9 @@ class Manhattan(wiring.Component):
         m.d.comb += [
             difference.query.eq(self.query),
             difference.prototype.eq(self.prototype),
-            self.term.eq(Mux(difference.not_greater, ~difference.rest, difference.rest)),
-            self.carry.eq(~difference.not_greater),
+            difference.enable.eq(self.enable),
+            self.term.eq(Mux(difference.greater, difference.rest, ~difference.rest)),
+            self.carry.eq(difference.greater),
         ]
         return m
 
@@ -99,7 +117,7 @@ class SquaredEuclidean(wiring.Component):
         positive(bits=bits)
         self.bits = bits
         self.term_width = 2 * bits
-        super().__init__({"query": In(bits), "prototype": In(bits), "term": Out(2 * bits), "carry": Out(1)})
+        super().__init__(_members(bits, 2 * bits))
 
     @staticmethod
     def latency_for(bits: int) -> int:
@@ -114,7 +132,8 @@ class SquaredEuclidean(wiring.Component):
         m.d.comb += [
             difference.query.eq(self.query),
             difference.prototype.eq(self.prototype),
-            absolute.eq(Mux(difference.not_greater, ~difference.rest, difference.rest + 1)),
+            difference.enable.eq(self.enable),
+            absolute.eq(Mux(difference.greater, difference.rest + 1, ~difference.rest)),
             self.term.eq(square),
         ]
         if self.bits <= SQUARE_TABLE_BITS:
@@ -170,6 +189,7 @@ class DistanceUnit(wiring.Component):
             {
                 "query": In(lanes * bits),
                 "prototype": In(lanes * bits),
+                "enable": In(1),
                 "term": Out(self.term_width),
                 "carry": Out(1),
             }
@@ -182,6 +202,7 @@ class DistanceUnit(wiring.Component):
             m.d.comb += [
                 unit.query.eq(self.query.word_select(lane, self.bits)),
                 unit.prototype.eq(self.prototype.word_select(lane, self.bits)),
+                unit.enable.eq(self.enable),
             ]
         partial = [(unit.term, unit.carry) for unit in self._units]
         while len(partial) > 1:

@@ -29,8 +29,8 @@ class ProcessingElement(wiring.Component):
 
     Attributes
     ----------
-    query, prototype : In
-        Words as in `DistanceUnit`; their term reaches the accumulator `latency` cycles later.
+    query, prototype, enable : In
+        Words as in `DistanceUnit`, enabled where they count; their term reaches the accumulator `latency` cycles later.
     clear : In(1)
         In step with the accumulator: clears it, whatever else is asked of it.
     shift : In(1)
@@ -52,6 +52,7 @@ class ProcessingElement(wiring.Component):
         members = {
             "query": In(lanes * bits),
             "prototype": In(lanes * bits),
+            "enable": In(1),
             "clear": In(1),
             "shift": In(1),
             "key": Out(1),
@@ -63,7 +64,7 @@ class ProcessingElement(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.unit = unit = self.unit
-        m.d.comb += [unit.query.eq(self.query), unit.prototype.eq(self.prototype)]
+        m.d.comb += [unit.query.eq(self.query), unit.prototype.eq(self.prototype), unit.enable.eq(self.enable)]
 
         accumulator = Signal(self.distance_width, reset_less=True)
         top = accumulator[-1]
@@ -83,7 +84,8 @@ class ProcessingElement(wiring.Component):
         m.d.comb += [
             operand[:low].eq(Mux(turn, accumulator[:low], unit.term)),
             operand[low:].eq(turn.replicate(self.distance_width - low)),
-            total.eq(accumulator + operand + Mux(turn, wrap, unit.carry)),
+            # Without a word there is no carry, so turning needs to keep none away.
+            total.eq(accumulator + operand + (unit.carry | wrap)),
         ]
         with m.If(self.clear):
             m.d.sync += accumulator.eq(0)

@@ -193,7 +193,7 @@ class Tile(wiring.Component):
         hop = Signal(self.layout)
         m.d.sync += hop.eq(self.i)
         m.d.comb += self.o.eq(hop)
-        query, words = self._words(m, hop)
+        query, words, enable = self._words(m, hop)
         controls, settle = self._controls(m, hop)
         radius_bits = self._radius_bits(m, words)
 
@@ -203,6 +203,7 @@ class Tile(wiring.Component):
             first = at * self.pes_per_bank
             m.d.comb += [
                 bank.query.eq(query),
+                bank.enable.eq(enable),
                 bank.words.eq(words[first * self.word_width :]),
                 bank.radius_bits.eq(radius_bits[first:]),
                 bank.controls.eq(controls),
@@ -234,7 +235,7 @@ class Tile(wiring.Component):
         ]
 
     def _words(self, m, hop):
-        """The query's word and the memory's, in step at the distance units."""
+        """The query's word, the memory's, and whether they count, in step at the distance units."""
         width = len(self.members) * self.word_width
         m.submodules.memory = memory = Memory(
             shape=width,
@@ -245,17 +246,17 @@ class Tile(wiring.Component):
         read = memory.read_port()
         m.d.comb += read.addr.eq(self.i.address)
         if not self.memory_register:
-            return hop.query, read.data
+            return hop.query, read.data, hop.accumulate
         query = Signal(self.word_width, reset_less=True)
         word = Signal(width, reset_less=True)
         m.d.sync += [query.eq(hop.query), word.eq(read.data)]
-        return query, word
+        return query, word, self._registered(m, hop.accumulate, "enable")
 
     def _controls(self, m, hop):
         """Controls in step with the accumulators, and the pulse with the last compared bit at the first nodes.
 
         Each comes straight from a register, made of the stage before it: they reach many elements, and a look-up table
-        on the way would cost the clock. Two are kept inverted for that reason.
+        on the way would cost the clock. Two are inverted for that reason.
         """
         shifts = [self.i.shift, hop.shift]
         accumulate = hop.accumulate
@@ -268,14 +269,18 @@ class Tile(wiring.Component):
             round_ = self._registered(m, round_, f"round_{stage}")
 
         shift = self._registered(m, shifts[-1], "shift")
-        clear = self._registered(m, ~Cat(accumulate, shifts[-1], rotate).any(), "clear", init=1)
         arm = self._registered(m, shifts[-2] & ~shifts[-1], "arm")
         # An element with a radius puts one bit ahead of its distance, which is a cycle late therefore.
-        uncompared_next = ~(shifts[-1] | shift) if self.radius else ~shifts[-1]
-        uncompared = self._registered(m, uncompared_next, "uncompared", init=1)
+        compared_next = shifts[-1] | shift if self.radius else shifts[-1]
+        compared = self._registered(m, compared_next, "compared")
+        # These two reset to 0, the wrong value for a cycle in which nothing depends on them: where flip-flops can only
+        # start with 0, a 1 would become an inverter between the register and all its loads.
+        clear = self._registered(m, ~Cat(accumulate, shifts[-1], rotate).any(), "clear")
+        uncompared = self._registered(m, ~compared_next, "uncompared")
+
         # One pulse for each bit of place, bank and column. As the next ones are known, each element's bit of its place
         # comes from a register too.
-        comes = [~uncompared & uncompared_next]
+        comes = [compared & ~compared_next]
         pulses = []
         count = self.place_width + self.tail_width
         for at in range(max(1, count)):
@@ -296,7 +301,7 @@ class Tile(wiring.Component):
             controls.uncompared.eq(uncompared),
             controls.place.eq(place),
             controls.tail.eq(Cat(pulses[self.place_width : count])),
-            self.key_phase.eq(~uncompared | Cat(pulses[:count]).any()),
+            self.key_phase.eq(compared | Cat(pulses[:count]).any()),
         ]
         return controls, pulses[0]
 
@@ -310,8 +315,8 @@ class Tile(wiring.Component):
         return bits
 
     @staticmethod
-    def _registered(m, value, name, init=0):
-        register = Signal(len(value), name=name, init=init)
+    def _registered(m, value, name):
+        register = Signal(len(value), name=name)
         m.d.sync += register.eq(value)
         return register
 

@@ -16,6 +16,7 @@ def played(unit, words):
         return sum(value << (lane * unit.bits) for lane, value in enumerate(components))
 
     async def testbench(ctx):
+        ctx.set(unit.enable, 1)
         mask = (1 << (unit.bits * unit.lanes)) - 1
         for at in range(len(words) + unit.latency):
             query, prototype = words[min(at, len(words) - 1)]
@@ -68,6 +69,27 @@ def test_the_largest_term_fits(metric, bits, lanes):
 )
 def test_latency(metric, bits, lanes, cycles):
     assert unit_latency(metric, bits, lanes) == cycles == DistanceUnit(metric=metric, bits=bits, lanes=lanes).latency
+
+
+@pytest.mark.parametrize("metric", ["l1", "l2"])
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_no_carry_without_a_word(metric, lanes):
+    """What turns the accumulator relies on it."""
+    unit = DistanceUnit(metric=metric, bits=2, lanes=lanes)
+    carries = []
+
+    async def testbench(ctx):
+        for value in range(1 << 2 * lanes):
+            ctx.set(unit.query, value)
+            ctx.set(unit.prototype, (1 << 2 * lanes) - 1)
+            await ctx.tick()
+            carries.append(ctx.get(unit.carry))
+
+    simulator = Simulator(unit)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+    assert not any(carries)
 
 
 def test_refusals():
