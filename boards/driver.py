@@ -3,17 +3,17 @@
 This module stands alone: it needs NumPy and pyserial, not prototile. In a design's folder it lies in ``driver/``, with
 the description of the chip (``chip.json``, ``prototypes.npy``) beside it::
 
-    from driver import Chip, Driver
+    from prototile_driver import Chip, Driver
 
     chip = Chip.load("chip.json")
     with Driver.open("/dev/ttyUSB0", chip) as driver:
-        print(driver.predict(X))  # X: rows of features, as the model's own preprocessing gives them
+        print(driver.predict(X))  # X: rows of raw features; the model's preprocessing is done here
 
 From a terminal::
 
-    python driver.py /dev/ttyUSB0 vectors.csv
-    python driver.py /dev/ttyUSB0 --self-test
-    python driver.py /dev/ttyUSB0 --identify
+    python prototile_driver.py /dev/ttyUSB0 vectors.csv
+    python prototile_driver.py /dev/ttyUSB0 --self-test
+    python prototile_driver.py /dev/ttyUSB0 --identify
 
 Whatever goes wrong is a `DriverError`.
 """
@@ -399,7 +399,7 @@ class Chip:
         Parameters
         ----------
         X : (n, features)
-            Queries, one a row.
+            Queries, one a row, as they are before the model's preprocessing.
 
         Returns
         -------
@@ -812,7 +812,7 @@ class Driver:
         Parameters
         ----------
         X : (n, features)
-            Queries, one a row, as the model's own preprocessing gives them.
+            Queries, one a row, as they are before the model's preprocessing, which `Chip.quantise` does.
 
         Returns
         -------
@@ -998,7 +998,9 @@ def _print_decisions(driver: Driver, vectors: NDArray[np.float64], out: TextIO) 
 def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:
     """Run from a terminal; the exit status is 0 done, 1 the self-test failed, 2 anything else went wrong."""
     out = out or sys.stdout
-    parser = argparse.ArgumentParser(prog="driver.py", description="Asks a prototile chip over a serial port.")
+    parser = argparse.ArgumentParser(
+        prog="prototile_driver.py", description="Asks a prototile chip over a serial port."
+    )
     parser.add_argument("port", help="serial port, for example /dev/ttyUSB0")
     parser.add_argument("vectors", nargs="?", help="queries: a .csv file (header optional) or a .npy file")
     parser.add_argument("--chip", default=str(Path(__file__).with_name("chip.json")), help="description of the chip")

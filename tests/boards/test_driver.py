@@ -4,6 +4,7 @@ import io
 import json
 import os
 import random
+import re
 import select
 import struct
 import subprocess
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 import serial
 
+import prototile as pt
 import prototile.boards.driver as driver_module
 from prototile.boards.driver import (
     RECORD_DTYPE,
@@ -39,6 +41,8 @@ from prototile.boards.driver import (
     main,
     read_vectors,
 )
+from prototile.folder import chip as chip_of
+from prototile.folder import write_driver
 from prototile.record import RECORD_DTYPE as GENERATOR_DTYPE
 from prototile.record import Status
 
@@ -257,11 +261,37 @@ def test_records_have_the_generators_type():
 
 def test_the_module_stands_alone(tmp_path):
     """As it is copied into a design's folder: it must not need prototile."""
-    copy = tmp_path / "driver.py"
+    copy = tmp_path / "prototile_driver.py"
     copy.write_text(Path(driver_module.__file__).read_text(encoding="utf-8"), encoding="utf-8")
-    code = "import sys; sys.modules['prototile'] = None; import driver; print(driver.Driver.__name__)"
+    code = "import sys; sys.modules['prototile'] = None; import prototile_driver; print(prototile_driver.Chip)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "Driver\n"
+    assert done.stdout == "<class 'prototile_driver.Chip'>\n"
+
+
+@pytest.fixture(scope="module", name="scaled_design")
+def design_with_preprocessing():
+    preprocess = pt.AffineMap([0.5, 4.0], [1.0, -2.0])
+    model = pt.PrototypeModel([[1.0, -2.0], [3.0, 6.0]], ["low", "high"], preprocess=preprocess)
+    return pt.convert(model, bits=4)
+
+
+def test_the_description_names_the_file_that_lies_in_the_folder(scaled_design, tmp_path, capsys):
+    write_driver(scaled_design, tmp_path / "driver")
+    written = {path.stem for path in (tmp_path / "driver").glob("*.py")}
+    assert set(re.findall(r"from (\w+) import|python (\w+)\.py", driver_module.__doc__)) == {
+        pair for name in written for pair in ((name, ""), ("", name))
+    }
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert re.match(r"usage: (\w+)\.py", capsys.readouterr().out)[1] in written
+
+
+def test_queries_are_raw_and_the_description_says_so(scaled_design):
+    X = np.array([[0.0, 0.0], [4.0, 2.0], [1.3, 0.9], [2.6, 1.6]])
+    np.testing.assert_array_equal(chip_of(scaled_design).quantise(X)[0], scaled_design.quantise(X)[0])
+    assert "X: rows of raw features; the model's preprocessing is done here" in driver_module.__doc__
+    for method in (Driver.decide, Chip.quantise):
+        assert "as they are before the model's preprocessing" in method.__doc__
 
 
 # --- Queries
