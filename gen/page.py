@@ -135,6 +135,7 @@ def page(design: Design, values: dict[str, Any]) -> str:
         grid=grid_picture(design),
         bars=bars(values),
         estimated_only="util_pct" not in values,
+        times=values["estimated"] if "util_pct" not in values else values,
         curve=None if design.bits_choice is None else bits_curve(design.bits_choice),
     )
 

@@ -24,8 +24,10 @@ REPORT_FILE = "report.json"
 PAGE_FILE = "report.html"
 #: What a design has gone through; the report names the last.
 STAGES = ("converted", "simulated", "built")
-#: Bytes of a request beside its components: two flags, command, sequence, length, CRC, and the clipped components.
-_REQUEST_OVERHEAD = 2 + 8 + 2
+#: Bytes of a frame beside its payload: two flags, command, sequence, length, CRC.
+_FRAME_OVERHEAD = 2 + 8
+#: Bytes of a request's payload before its components: how many of them were clipped.
+_SATURATED_BYTES = 2
 #: Bits of a byte on the serial line: start, eight, stop.
 _BITS_PER_BYTE = 10
 
@@ -54,7 +56,8 @@ def converted(design: Design) -> Values:
             "rows": config.rows,
             "columns": config.columns,
             "pes_per_tile": config.pes_per_tile,
-            "pe_count": config.pe_count,
+            "pe_count": element_count(design),
+            "places": config.pe_count,
             "prototypes_per_pe": config.prototypes_per_pe,
             "lanes": config.lanes,
             "bits": config.bits,
@@ -68,15 +71,22 @@ def converted(design: Design) -> Values:
         "board": target.name,
         "available": target.part.available.to_dict(),
         "target_mhz": target.clock_mhz,
-        "estimated": design.estimate(),
-        **_times(design, target),
+        "estimated": _estimated(design, target),
     }
 
 
+def element_count(design: Design) -> int:
+    """Processing elements that the hardware has: a place that never holds a prototype gets none."""
+    return int(design.occupied.sum())
+
+
 def pe_utilisation(design: Design) -> float:
-    """Share of cycles in which an element works on distances, queries back to back: ``words * rounds / interval``."""
+    """Share of cycles in which an element works on distances, queries back to back, as the mean of all elements.
+
+    Each prototype takes ``words`` cycles of its element in each interval.
+    """
     config = design.config
-    return config.words * config.prototypes_per_pe / config.interval_cycles
+    return design.placement.used * config.words / (element_count(design) * config.interval_cycles)
 
 
 def simulated(
@@ -132,7 +142,7 @@ def built(design: Design, build: BuildReport) -> Values:
     target = board(build.board or design.board_name)
     names = ("logic_cells", "lut", "ff", "carry", "bram", "spram", "dsp", "io", "fmax_mhz")
     values: Values = {name: found.get(name) for name in names}
-    per_pe = {name: round(found[name] / design.config.pe_count, 1) for name in names[:4] if name in found}
+    per_pe = {name: round(found[name] / element_count(design), 1) for name in names[:4] if name in found}
     # A clock that the chip does not reach says nothing about its time.
     times = _times(design, target) if build.timing_met else dict.fromkeys(_times(design, target))
     return {
@@ -147,7 +157,7 @@ def built(design: Design, build: BuildReport) -> Values:
         "timing_met": build.timing_met,
         "seed": build.seed,
         "tool_versions": build.tool_versions,
-        "estimated": design.estimate(target.name),
+        "estimated": _estimated(design, target),
         **times,
     }
 
@@ -201,10 +211,19 @@ def update_report(folder: Path, design: Design, values: Values) -> Values:
     return together
 
 
+def _estimated(design: Design, target: Board) -> Values:
+    """Resources without synthesis, and the times of a chip that reaches the board's clock."""
+    return {**design.estimate(target.name), **_times(design, target)}
+
+
 def _times(design: Design, target: Board) -> Values:
-    """Times at the clock that the chip runs at on a board, and what the serial line lets through."""
+    """Times at the clock that the chip runs at on a board, and what the serial line lets through.
+
+    The line carries requests and answers at the same time, so the longer of the two limits it.
+    """
     config, mhz = design.config, target.clock_mhz
-    request = _REQUEST_OVERHEAD + -(-config.words * config.word_width // 8)
+    request = _FRAME_OVERHEAD + _SATURATED_BYTES + -(-config.words * config.word_width // 8)
+    answer = _FRAME_OVERHEAD + -(-sum(width for _, width, _ in config.record_fields()) // 8)
     return {
         "clock_mhz": mhz,
         "latency_ns": round(1000 * config.latency_cycles / mhz, 1),
@@ -212,7 +231,8 @@ def _times(design: Design, target: Board) -> Values:
         "link": {
             "baud": target.baud,
             "request_bytes": request,
-            "throughput_per_s": target.baud // (_BITS_PER_BYTE * request),
+            "answer_bytes": answer,
+            "throughput_per_s": target.baud // (_BITS_PER_BYTE * max(request, answer)),
         },
     }
 

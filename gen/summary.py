@@ -117,8 +117,11 @@ def _model(values: dict[str, Any]) -> tuple[str, str]:
 
 def _grid(values: dict[str, Any]) -> tuple[str, str]:
     grid = values["grid"]
-    shape = f"{grid['rows']} x {grid['columns']} tiles of {grid['pes_per_tile']} PEs = {grid['pe_count']} PEs"
-    held = _count(grid["prototypes_per_pe"], "prototype")
+    places = "" if grid["places"] == grid["pe_count"] else f" for {grid['places']} places"
+    shape = (
+        f"{grid['rows']} x {grid['columns']} tiles of {grid['pes_per_tile']}, {_count(grid['pe_count'], 'PE')}{places}"
+    )
+    held = ("up to " if grid["prototypes_per_pe"] > 1 else "") + _count(grid["prototypes_per_pe"], "prototype")
     memory = "block RAM" if grid["memory"] == "block" else "logic"
     return "grid", f"{shape} with {held} each, {grid['bits']} bits, {_count(grid['lanes'], 'lane')}, {memory}"
 
@@ -149,11 +152,14 @@ def _quality(values: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _times(values: dict[str, Any]) -> list[tuple[str, str]]:
-    if "latency_ns" not in values:
+    estimated = "util_pct" not in values
+    times = values["estimated"] if estimated else values
+    if "latency_ns" not in times:
         return []
-    rate, link = number(values["throughput_per_s"]), number(values["link"]["throughput_per_s"])
-    clock = f"latency {duration(values['latency_ns'])}, {rate} answers/s at {number(values['clock_mhz'])} MHz"
-    return [("time", f"{clock}; the serial port carries up to {link} queries/s")]
+    rate, link = number(times["throughput_per_s"]), number(times["link"]["throughput_per_s"])
+    clock = f"latency {duration(times['latency_ns'])}, {rate} answers/s at {number(times['clock_mhz'])} MHz"
+    reached = " if a build reaches them" if estimated else ""
+    return [("time", f"{clock}{reached}; the serial port carries up to {link} queries/s")]
 
 
 def _resources(values: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,4 +1,5 @@
 import base64
+import io
 import json
 import re
 import struct
@@ -7,6 +8,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import prototile as pt
 from prototile.boards.report import BuildReport
@@ -22,6 +24,7 @@ from prototile.report import (
     update_report,
     write_report,
 )
+from prototile.summary import summary
 
 MEASURED = {"lut", "ff", "carry", "bram", "fmax_mhz", "timing_met", "accuracy", "agreement", "ties", "verification"}
 
@@ -67,16 +70,74 @@ def test_nothing_is_measured_by_converting(small_design):
     values = converted(small_design)
     assert values["stage"] == "converted"
     assert not MEASURED & values.keys()
+    assert not {"clock_mhz", "latency_ns", "throughput_per_s", "link"} & values.keys()
     assert values["estimated"]["logic_cells"] > 0
 
 
 def test_cycles_and_times_are_formulas(small_design):
     values, config = converted(small_design), small_design.config
     assert values["latency_cycles"] == config.latency_cycles
-    assert values["latency_ns"] == pytest.approx(config.latency_cycles / 36e6 * 1e9, abs=0.1)
-    assert values["throughput_per_s"] == pytest.approx(36e6 / config.interval_cycles, abs=1)
-    assert pe_utilisation(small_design) == config.words * config.prototypes_per_pe / config.interval_cycles
+    times = values["estimated"]
+    assert times["latency_ns"] == pytest.approx(config.latency_cycles / 36e6 * 1e9, abs=0.1)
+    assert times["throughput_per_s"] == pytest.approx(36e6 / config.interval_cycles, abs=1)
     assert values["pe_utilisation"] == pytest.approx(pe_utilisation(small_design), abs=1e-4)
+
+
+def test_times_are_measured_by_a_build_that_meets_its_clock(small_design):
+    values = built(small_design, build_report())
+    for name in ("clock_mhz", "latency_ns", "throughput_per_s", "link"):
+        assert values[name] == values["estimated"][name]
+
+
+@pytest.fixture(name="unbalanced")
+def unbalanced_design():
+    """18 prototypes in rows of more than most classes have: 48 places."""
+    random = np.random.default_rng(0)
+    model = pt.PrototypeModel(random.normal(size=(18, 4)), [0] * 15 + [1] * 2 + [2])
+    return pt.convert(model, bits=4, pes_per_tile=16, columns=1, prototypes_per_pe=1)
+
+
+def test_places_without_an_element_do_not_count(unbalanced):
+    values = converted(unbalanced)
+    assert (values["grid"]["pe_count"], values["grid"]["places"]) == (18, 48)
+    assert built(unbalanced, build_report())["per_pe"]["lut"] == round(800 / 18, 1)
+    config = unbalanced.config
+    assert pe_utilisation(unbalanced) == config.words / config.interval_cycles
+    told = told_by(summary(values))
+    assert "18 PEs for 48 places" in told
+    assert "18 prototypes on 18 elements" in page(unbalanced, values)
+
+
+def test_rounds_share_an_element():
+    random = np.random.default_rng(0)
+    model = pt.PrototypeModel(random.normal(size=(7, 4)), [0] * 5 + [1] * 2)
+    design = pt.convert(model, bits=4, pes_per_tile=2, columns=1, prototypes_per_pe=2)
+    # Segments of 2, 2, 1 and 2 prototypes on two rows of two elements, which all work in some round.
+    assert converted(design)["grid"]["pe_count"] == 4
+    assert pe_utilisation(design) == 7 * 4 / (4 * design.config.interval_cycles)
+
+
+def told_by(table):
+    text = io.StringIO()
+    Console(file=text, width=200).print(table)
+    return text.getvalue()
+
+
+def test_times_before_a_build_are_called_estimated(small_design):
+    text = page(small_design, converted(small_design))
+    assert "from first word to record, estimated" in text
+    assert "if a build reaches them" in told_by(summary(converted(small_design)))
+    whole = merge(converted(small_design), built(small_design, build_report()))
+    assert "from first word to record, estimated" not in page(small_design, whole)
+    assert "if a build reaches them" not in told_by(summary(whole))
+
+
+def test_longer_of_request_and_answer_limits_the_link():
+    design = pt.convert(pt.PrototypeModel([[0.0], [1.0]], [0, 1]), bits=16)
+    link = converted(design)["estimated"]["link"]
+    # Frames are ten bytes beside their payload: two and a component of 16 bits, and a record of 41 bits.
+    assert (link["request_bytes"], link["answer_bytes"]) == (14, 16)
+    assert link["throughput_per_s"] == link["baud"] // 160
 
 
 def test_all_names_of_the_contract(all_stages):
@@ -116,7 +177,7 @@ def test_accuracy_of_wrong_hardware_is_the_hardwares(small_design, small_data):
 
 def test_elements_share_the_chip(small_design):
     values = built(small_design, build_report())
-    assert values["per_pe"]["lut"] == pytest.approx(800 / small_design.config.pe_count, abs=0.1)
+    assert values["per_pe"]["lut"] == pytest.approx(800 / small_design.occupied.sum(), abs=0.1)
     assert values["util_pct"]["bram"] == 10.0
 
 
