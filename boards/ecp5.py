@@ -172,7 +172,7 @@ ECP5 = Ecp5(
         BlockRamShape(depth=16384, width=1),
     ),
     slow_block_ram=True,
-    cells_per_estimate=1.16,
+    cells_per_estimate=1.13,
     settling_us=1.0,
 )
 

@@ -83,11 +83,14 @@ class Sized:
         The shape, and what it takes.
     block_rams
         Block RAMs planned.
+    pe_count
+        Elements: places that hold a prototype in some round.
     """
 
     config: Configuration
     estimate: Estimate
     block_rams: int
+    pe_count: int
 
 
 def size(model: QuantisedModel, budget: Budget, choices: Choices | None = None) -> Sized:
@@ -100,7 +103,8 @@ def size(model: QuantisedModel, budget: Budget, choices: Choices | None = None) 
     budget
         What it may take.
     choices
-        What is fixed already. With `pe_count`, shapes of at most so many elements are considered.
+        What is fixed already. With `pe_count`, shapes of at most so many elements are considered; places that no
+        prototype fills are no elements.
 
     Raises
     ------
@@ -132,8 +136,11 @@ def _fits(one: Sized, budget: Budget) -> bool:
 
 
 def _sized(budget: Budget, config: Configuration, class_sizes: NDArray[np.int64]) -> Sized:
-    figures = estimate(config, row_occupancy(config, class_sizes))
-    return Sized(config=config, estimate=figures, block_rams=budget.block_rams_of(figures))
+    occupied = row_occupancy(config, class_sizes)
+    figures = estimate(config, occupied)
+    return Sized(
+        config=config, estimate=figures, block_rams=budget.block_rams_of(figures), pe_count=int(occupied.sum())
+    )
 
 
 def _shapes(
@@ -154,8 +161,6 @@ def _shapes(
                 if (rows, rounds, pes_per_tile, columns) in seen:
                     continue
                 seen.add((rows, rounds, pes_per_tile, columns))
-                if choices.pe_count is not None and rows * pes_per_row > choices.pe_count:
-                    continue
                 config = model.configuration(
                     lanes=choices.lanes or 1,
                     rows=rows,
@@ -164,6 +169,8 @@ def _shapes(
                     prototypes_per_pe=rounds,
                     memory_register=register,
                 )
+                if choices.pe_count is not None and row_occupancy(config, sizes).sum() > choices.pe_count:
+                    continue
                 small = rounds * config.memory_rows <= LOGIC_ROWS
                 yield replace(config, memory=choices.memory or ("logic" if small else "block"))
 
@@ -188,16 +195,22 @@ def _too_large(found: list[Sized], budget: Budget, model: QuantisedModel) -> str
     closest = min(found, key=excess)
     cells, rams = budget.cells_of(closest.estimate), closest.block_rams
     per_pe = closest.estimate.pe_logic_cells * budget.cells_per_estimate
-    shell = cells - per_pe * closest.config.pe_count
-    largest = max(0, int((FILL * budget.logic_cells - shell) / per_pe))
+    shell = cells - per_pe * closest.pe_count
+    # Rounding must not turn what does not fit into something that does.
+    largest = min(closest.pe_count - 1, max(0, int((FILL * budget.logic_cells - shell) / per_pe)))
     if rams and closest.config.memory == "block":
-        largest = min(largest, closest.config.pe_count * budget.block_rams // rams)
+        largest = min(largest, closest.pe_count * budget.block_rams // rams)
+    fitting = model.prototype_count * largest // closest.pe_count
     cells_used = f"{cells} of {int(FILL * budget.logic_cells)} usable logic cells"
     figures = f"{cells_used} and {rams} of {budget.block_rams} block RAMs"
-    grid = f"{closest.config.pe_count} PEs with {closest.config.prototypes_per_pe} prototypes each"
+    each = closest.config.prototypes_per_pe
+    held = "one prototype each" if each == 1 else f"up to {each} prototypes each"
+    grid = f"{closest.pe_count} PEs with {held}"
+    limit = (
+        f"at most about {largest} such PEs, {fitting} prototypes, fit" if fitting else "not one such PE fits beside it"
+    )
     return (
         f"{model.prototype_count} prototypes of {model.features} features at {model.bits} bits do not fit "
         f"{budget.part}: the grid that comes closest, {grid}, takes about {figures}; "
-        f"at most about {largest} such PEs, {largest * closest.config.prototypes_per_pe} prototypes, fit: "
-        "use fewer prototypes, fewer bits, or a larger part."
+        f"{limit}: use fewer prototypes, fewer bits, or a larger part."
     )
