@@ -257,7 +257,9 @@ def _read_csv_model(file: Path) -> PrototypeModel:
     table = read_table(file)
     if table.width < 2:
         raise ModelFileError(f"{file} has one column; give the features of each prototype, and its label in the last.")
-    return _named(file, lambda: PrototypeModel(table.numbers(table.width - 1), table.labels()))
+    # Complaints of the table name the file themselves.
+    prototypes, labels = table.numbers(table.width - 1), table.labels()
+    return _named(file, lambda: PrototypeModel(prototypes, labels))
 
 
 def _read_skops_model(file: Path) -> PrototypeModel:

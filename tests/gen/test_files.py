@@ -185,7 +185,10 @@ class TestCsv:
         [
             ("1,2,a\n3,4,b\n", ["a", "b"]),
             ("x,y,label\n1,2,a\n3,4,b", ["a", "b"]),
-            ("0,1,label\n1,2,7\n3,4,8\n", [7, 8]),
+            ("1,2,a\n3,4,1\n", ["a", "1"]),
+            ("1,2,01\n3,4,1\n", ["01", "1"]),
+            ("1,2,1_0\n3,4,10\n", ["1_0", "10"]),
+            ("1,2,1.000e+00\n3,4,0.0\n", [1, 0]),
             ("# made by hand\n\n1;2;a\n3;4;b\n", ["a", "b"]),
             ("1\t2\t1.0\n3\t4\t-2e0\n", [1, -2]),
             ('"x","y","l"\r\n1, 2,"a, b"\r\n3,4,c\r\n', ["a, b", "c"]),
@@ -207,14 +210,23 @@ class TestCsv:
             ("1,2,a\n3,,b\n", "has '' in line 2, column 2, which is no finite number"),
             ("x,y,l\n1,2,a\n3,inf,b\n", "has 'inf' in line 3, column 2"),
             ("1,oops,a\n3,4,b\n", "has 'oops' in line 1, column 2"),
+            ("oops,1,a\n3,4,b\n", "has 'oops' in line 1, column 1"),
+            ("1,2_0,a\n3,4,b\n", "has '2_0' in line 1, column 2"),
+            ("1_0,2_0,a\n3,4,b\n", "has '1_0' in line 1, column 1"),
+            (",,\n1,2,3\n4,5,6\n", "has '' in line 1, column 1"),
+            ("NA,NA,NA\n1,2,3\n4,5,6\n", "has 'NA' in line 1, column 1"),
+            ("x,y, \n1,2,3\n4,5,6\n", "has 'x' in line 1, column 1"),
+            ("nan,nan,a\n1,2,b\n", "has 'nan' in line 1, column 1"),
+            ("0,1,label\n1,2,7\n3,4,8\n", "has 'label' in line 1, column 3, where all other rows have integers"),
             ("1\n2\n", "has one column"),
             (b"\xff\xfe1,2,a", "is no table of text"),
             ('1,2,"a\n3,4,b\n', "is no table of text|line break"),
         ],
     )
     def test_refusals(self, tmp_path, text, message):
-        with pytest.raises(ModelFileError, match=message):
+        with pytest.raises(ModelFileError, match=message) as caught:
             self.load(tmp_path, text)
+        assert str(caught.value).count("model.csv") == 1
 
 
 class Unknown(BaseEstimator):
@@ -377,6 +389,18 @@ class TestVectors:
         vectors, y = load_vectors(tmp_path / "x.csv", 2)
         assert vectors.tolist() == [[1.0, 2.0], [3.0, 4.0]]
         assert (None if y is None else y.tolist()) == labels
+
+    def test_a_label_of_text_in_the_first_row_of_a_csv_makes_it_no_header(self, tmp_path):
+        (tmp_path / "x.csv").write_text("1,2,3,a\n4,5,6,1\n7,8,9,2\n")
+        vectors, y = load_vectors(tmp_path / "x.csv", 3)
+        assert vectors.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+        assert y.tolist() == ["a", "1", "2"]
+
+    @pytest.mark.parametrize("missing", ["", "NA", "n/a", "NaN", "null"])
+    def test_missing_values_in_the_first_row_of_a_csv_make_it_no_header(self, tmp_path, missing):
+        (tmp_path / "x.csv").write_text(f"{missing},{missing}\n1,2\n3,4\n")
+        with pytest.raises(ModelFileError, match=rf"has '{missing}' in line 1, column 1, which is no finite number"):
+            load_vectors(tmp_path / "x.csv", 2)
 
     def test_npy(self, tmp_path):
         values = np.asfortranarray(np.arange(6, dtype=">i2").reshape(3, 2))
