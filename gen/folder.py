@@ -115,6 +115,7 @@ def chip(design: Design) -> Any:
 
     model = design.model
     prototypes = design.quantised.prototypes
+    answers = design.golden.decide(prototypes)
     scaling = model.preprocess or AffineMap(np.ones(model.features), np.zeros(model.features))
     return Chip(
         digest=design.digest,
@@ -131,7 +132,7 @@ def chip(design: Design) -> Any:
         reject=model.reject,
         rejects=model.reject is not None,
         prototypes=prototypes,
-        self_test=tuple(design.golden.decide(prototypes)["prototype"].tolist()),
+        self_test=tuple(np.where(answers["distance"] == 0, answers["prototype"], Chip.UNTESTED).tolist()),
     )
 
 

@@ -116,9 +116,9 @@ def decision(query, saturated, prototypes=PROTOTYPES):
     }
 
 
-def pack_record(record):
+def pack_record(record, fields=FIELDS):
     total = place = 0
-    for name, width, _ in FIELDS:
+    for name, width, _ in fields:
         total |= (int(record[name]) & (1 << width) - 1) << place
         place += width
     return total.to_bytes(-(-place // 8), "little")
@@ -457,6 +457,52 @@ def test_the_hosts_word_is_not_taken_for_the_result():
     flipped[4, 0] ^= 1
     with Liar(prototypes=flipped) as board, Driver.open(board.port, chip(), timeout=TIMEOUT) as driver:
         assert driver.self_test() == [4]
+
+
+@pytest.fixture(name="silent_design")
+def design_with_a_prototype_that_never_answers():
+    return pt.convert(pt.PrototypeModel([[0], [1], [9]], [0, 1, 1], radii=[[0], [3], [3]]), bits=4)
+
+
+def test_a_prototype_that_never_answers_is_described_as_untested(silent_design, tmp_path):
+    one = chip_of(silent_design)
+    assert one.self_test == (Chip.UNTESTED, 1, 2)
+    one.save(tmp_path)
+    assert Chip.load(tmp_path).tested.tolist() == [1, 2]
+    alone = pt.convert(pt.PrototypeModel([[0], [9]], [0, 1], radii=[[0], [3]]), bits=4)
+    # Nothing else fires there, so the nearest answers, which is itself.
+    assert chip_of(alone).self_test == (0, 1)
+
+
+def test_a_sound_chip_with_a_prototype_that_never_answers_passes(silent_design, tmp_path):
+    class Simulated(FakeChip):
+        """Answers as the golden model does; the prototypes can be damaged."""
+
+        def answer(self, frame):
+            if frame.command == Command.IDENTIFY:
+                return super().answer(frame)
+            expected, _, component = struct.unpack("<HHB", frame.payload)
+            tested.append(expected)
+            record = silent_design.golden.decide(np.array([[component ^ self.prototypes]]))[0]
+            passed = bytes([bool(record["prototype"] == expected and record["distance"] == 0)])
+            return Frame(0x83, frame.sequence, passed + pack_record(record, silent_design.config.record_fields()))
+
+    one = chip_of(silent_design)
+    one.save(tmp_path)
+    for damage, status in ((0, 0), (2, 1)):
+        tested, out = [], io.StringIO()
+        with Simulated(digest=one.digest, prototypes=damage) as board:
+            arguments = [board.port, "--chip", str(tmp_path), "--self-test", "--timeout", str(TIMEOUT)]
+            assert main(arguments, out) == status
+            with Driver.open(board.port, one, timeout=TIMEOUT) as driver:
+                assert driver.self_test() == ([1, 2] if damage else [])
+        assert tested == [1, 2, 1, 2]
+        assert out.getvalue() == (
+            ""
+            if damage
+            else "self-test passed: 2 prototypes; 1 skipped: radius 0 inside the radius of another one, which answers "
+            "instead\n"
+        )
 
 
 def test_without_prototypes_there_is_no_self_test():
