@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
-import os
-import signal
 import sys
-from collections.abc import Sequence
-from importlib import import_module
-from typing import Any, NoReturn
 
-from prototile import __version__
-from prototile.errors import FitError, PrototileError, TimingError
+# Only what every call needs is imported here: the help must be there at once. An interrupt may come even now.
+try:
+    import argparse
+    import os
+    import signal
+    import warnings
+    from collections.abc import Sequence
+    from importlib import import_module
+    from typing import Any, NoReturn
 
-# Only what every call needs is imported here: the help must be there at once.
+    from prototile import __version__
+    from prototile.errors import FitError, PrototileError, TimingError
+except KeyboardInterrupt:
+    sys.stderr.write("prototile: error: interrupted; nothing was begun.\n")
+    sys.exit(130)
 
 #: Exit status: done; the answer is no; wrong usage or bad input. And for what is nobody's answer: a mistake in
 #: prototile itself, an interrupt (as shells have it), and a reader of the output that went away.
@@ -31,36 +36,22 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status (argparse itself raises SystemExit for usage and help)."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["explore"]:
-        return _complain("explore is not available yet: compare designs with prototile convert and its options.", WRONG)
-    options = parser().parse_args(words)
-    before = _end_on_sigterm()
+    before: dict[int, Any] = {}
     try:
-        return _run(options)
-    except PrototileError as error:
-        return _complain(str(error), NO if isinstance(error, (FitError, TimingError)) else WRONG)
-    except KeyboardInterrupt:
-        return _complain("interrupted; nothing half-written was left.", INTERRUPTED)
-    except BrokenPipeError:
-        # Python would complain again when it flushes stdout at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror or error}; name a file or folder that can be used.", WRONG)
-    except Exception as error:
-        if os.environ.get(TRACEBACK_VARIABLE):
-            raise
-        reason = (str(error).splitlines() or [""])[0]
-        return _complain(
-            f"this is a mistake in prototile itself ({type(error).__name__}: {reason}); set {TRACEBACK_VARIABLE}=1 to "
-            "see where, and report it.",
-            INTERNAL,
-        )
+        before = _end_politely()
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        if words[:1] == ["explore"]:
+            return _complain(
+                "explore is not available yet: compare designs with prototile convert and its options.", WRONG
+            )
+        return _run(parser().parse_args(words))
+    except (Exception, KeyboardInterrupt) as error:
+        # Amaranth tells of every part of a design whose making ended early: now, while the error still holds them.
+        warnings.filterwarnings("ignore", message=".* created but never used")
+        return _explain(error)
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -92,25 +83,55 @@ def _run(options: argparse.Namespace) -> int:
     return status
 
 
+def _explain(error: BaseException) -> int:
+    """Say what ended a command, in one line; returns the exit status."""
+    if isinstance(error, PrototileError):
+        return _complain(str(error), NO if isinstance(error, (FitError, TimingError)) else WRONG)
+    if isinstance(error, KeyboardInterrupt):
+        return _complain("interrupted; nothing half-written was left.", INTERRUPTED)
+    if isinstance(error, BrokenPipeError):
+        # Python would complain again when it flushes these at its end.
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return PIPE_CLOSED
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}; name a file or folder that can be used.", WRONG)
+    if os.environ.get(TRACEBACK_VARIABLE):
+        raise error
+    reason = (str(error).splitlines() or [""])[0]
+    return _complain(
+        f"this is a mistake in prototile itself ({type(error).__name__}: {reason}); set {TRACEBACK_VARIABLE}=1 to "
+        "see where, and report it.",
+        INTERNAL,
+    )
+
+
 def _complain(message: str, status: int) -> int:
     one_line = " ".join(message.split())
     print(f"prototile: error: {one_line}", file=sys.stderr)  # noqa: T201 (the message that the user is owed)
     return status
 
 
-def _end_on_sigterm() -> Any:
-    """Let a polite request to end clean up, as an interrupt does.
+def _end_politely() -> dict[int, Any]:
+    """Let a request to end and a terminal that closes clean up, as an interrupt does.
 
-    Returns the handler before; None outside of the main thread, where there are no handlers.
+    Returns the handlers before, by signal; none outside of the main thread, where there are no handlers.
     """
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    # Under nohup the hang-up is ignored, and stays so.
+    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
 
     def end(number: int, frame: Any) -> NoReturn:
+        # A second one must not end the cleaning up.
+        for one in numbers:
+            signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     try:
-        return signal.signal(signal.SIGTERM, end)
+        return {number: signal.signal(number, end) for number in numbers}
     except ValueError:
-        return None
+        return {}
 
 
 def _command(commands: Any, name: str, help_: str, run: tuple[str, str]) -> argparse.ArgumentParser:

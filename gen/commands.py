@@ -364,9 +364,14 @@ def show(options: Namespace, values: Any, table: Callable[[], Any], lines: Seque
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            # Called while that error is handled: it goes on to where the exit status is chosen, instead of ending here.
+            raise
+
+    console = Output(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDE)
+        console = Output(highlight=False, width=_WIDE)
     console.print(table())
     width = max((len(name) for name, _ in lines), default=0)
     for name, text in lines:

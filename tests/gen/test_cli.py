@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -117,8 +118,9 @@ def test_boards(run):
     assert {"icebreaker", "ice40-hx8k", "ulx3s-25f"} <= {board["name"] for board in json.loads(out)}
 
 
-def test_reader_that_goes_away_is_no_error():
-    command = "import sys; from prototile.cli import main; sys.exit(main(['boards', '--json']))"
+@pytest.mark.parametrize("words", [["boards", "--json"], ["boards"]])
+def test_reader_that_goes_away_is_no_error(words):
+    command = f"import sys; from prototile.cli import main; sys.exit(main({words}))"
     process = subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout
     process.stdout.close()
@@ -126,6 +128,76 @@ def test_reader_that_goes_away_is_no_error():
     assert process.stderr
     assert process.stderr.read() == b""
     process.stderr.close()
+
+
+def test_interrupt_of_the_first_import_is_one_line():
+    code = """
+import sys
+
+class Interrupt:
+    def find_spec(self, name, path, target=None):
+        if name == "prototile.errors":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+import prototile.cli
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "prototile: error: interrupted; nothing was begun.\n")
+
+
+def test_interrupt_of_the_parser_is_one_line(refuse, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("prototile.cli.parser", interrupt)
+    assert "interrupted" in refuse("boards", status=130)
+
+
+def test_unfinished_hardware_is_not_told_of():
+    code = """
+import sys
+import prototile.commands
+from amaranth.lib.wiring import Component, Out
+from prototile.cli import main
+
+def interrupted(options):
+    unfinished = [Component({"o": Out(1)})]
+    raise KeyboardInterrupt
+
+prototile.commands.boards = interrupted
+sys.exit(main(["boards"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr == "prototile: error: interrupted; nothing half-written was left.\n"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_request_to_end_cleans_up(refuse, model, tmp_path, monkeypatch, name):
+    def end_twice(*arguments):
+        try:
+            signal.raise_signal(getattr(signal, name))
+        finally:
+            # Another one while the folder is removed.
+            signal.raise_signal(getattr(signal, name))
+
+    before = signal.getsignal(getattr(signal, name)), sorted(tmp_path.iterdir())
+    monkeypatch.setattr("prototile.report.write_report", end_twice)
+    assert "nothing half-written was left" in refuse("convert", model, "-o", tmp_path / "deep" / "d", status=130)
+    assert (signal.getsignal(getattr(signal, name)), sorted(tmp_path.iterdir())) == before
+
+
+def test_hang_up_stays_ignored(run, monkeypatch):
+    seen = []
+    monkeypatch.setattr("prototile.commands.boards", lambda options: seen.append(signal.getsignal(signal.SIGHUP)) or 0)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run("boards")[0] == 0
+        assert seen == [signal.SIG_IGN]
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 # convert
@@ -170,7 +242,7 @@ def test_convert_takes_every_choice(run, model, vectors, tmp_path):
     assert status == 0
     assert (config.bits, config.lanes, config.pes_per_tile, config.columns) == (6, 2, 2, 1)
     assert (config.prototypes_per_pe, config.memory, config.memory_register, config.pe_count) == (3, "block", True, 2)
-    assert "1 x 1 tiles of 2 PEs = 2 PEs with 3 prototypes each, 6 bits, 2 lanes, block RAM" in out
+    assert "1 x 1 tiles of 2, 2 PEs with up to 3 prototypes each, 6 bits, 2 lanes, block RAM" in out
     assert "report" not in out.splitlines()[-1]
 
 
