@@ -338,7 +338,8 @@ class Chip:
         prototypes = values.pop("prototypes", None)
         try:
             if prototypes is not None:
-                values["prototypes"] = np.load(path.with_name(prototypes), allow_pickle=False)
+                with path.with_name(prototypes).open("rb") as array:
+                    values["prototypes"] = np.lib.format.read_array(array, allow_pickle=False)
             values["rejects"] = "reject" in values
             values["record_fields"] = tuple(
                 (str(n), int(width), bool(sign)) for n, width, sign in values["record_fields"]
@@ -348,7 +349,7 @@ class Chip:
             for name in ("classes", "self_test"):
                 values[name] = tuple(values[name])
             return cls(**values)
-        except (KeyError, TypeError, ValueError, OSError) as error:
+        except (KeyError, TypeError, ValueError, OSError, EOFError, MemoryError) as error:
             raise ChipFileError(
                 f"{path} does not describe a chip ({type(error).__name__}: {error}): {way_out}"
             ) from None
@@ -418,7 +419,7 @@ class Chip:
         Raises
         ------
         VectorError
-            If the shape or type is wrong, or a value is NaN or infinite.
+            If the shape or type is wrong, or a value is NaN or infinite, or becomes so by the preprocessing.
         """
         try:
             vectors = np.asarray(X, dtype=np.float64)
@@ -430,19 +431,26 @@ class Chip:
             raise VectorError(
                 f"the queries have shape {vectors.shape}: pass an array of shape (n, {self.features}), one query a row"
             )
-        wrong = np.argwhere(~np.isfinite(vectors))
-        if len(wrong):
-            row, column = wrong[0].tolist()
-            raise VectorError(
-                f"the query in row {row} has {vectors[row, column]} in column {column} (both counted from 0): replace "
-                "or leave out what is not a finite number"
-            )
-        with np.errstate(over="ignore"):
+        _check_finite(vectors, vectors, "replace or leave out what is not a finite number")
+        with np.errstate(over="ignore", invalid="ignore"):
             prepared = vectors * np.asarray(self.scale) + np.asarray(self.shift)
+        _check_finite(prepared, vectors, "replace or leave out what the preprocessing makes too large for a float64")
+        # A quotient beyond float64 is infinite, and is clipped like any other that is too large.
+        with np.errstate(over="ignore"):
             exact = np.rint((prepared - np.asarray(self.offset)) / np.asarray(self.step))
         largest = (1 << self.bits) - 1
         clipped = np.clip(exact, 0, largest)
         return clipped.astype(np.int64), np.count_nonzero(exact != clipped, axis=1).astype(np.int64)
+
+
+def _check_finite(values: NDArray[np.float64], vectors: NDArray[np.float64], way_out: str) -> None:
+    """Refuse what is not finite among `values`, by the row and column of `vectors` that it comes from."""
+    wrong = np.argwhere(~np.isfinite(values))
+    if len(wrong):
+        row, column = wrong[0].tolist()
+        raise VectorError(
+            f"the query in row {row} has {vectors[row, column]} in column {column} (both counted from 0): {way_out}"
+        )
 
 
 # --- Frames ---------------------------------------------------------------------------------------------------------
@@ -957,8 +965,15 @@ def _why_not_open(port: str, error: Exception) -> str:
 # --- The terminal ---------------------------------------------------------------------------------------------------
 
 
+#: How tables write that a value is missing, in lower case; NaN is a number here. No column is called so.
+_MISSING = frozenset(("", "-", "--", ".", "?", "#n/a", "<na>", "missing", "n.a.", "n/a", "na", "nil", "none", "null"))
+
+
 def read_vectors(path: str | Path, features: int) -> NDArray[np.float64]:
     """Read queries from a ``.csv`` file, a header being optional, or a ``.npy`` file.
+
+    The first row of a ``.csv`` file is a header if all its fields are names: none is a number, none is empty or stands
+    for a missing value (``NA``).
 
     Raises
     ------
@@ -967,33 +982,45 @@ def read_vectors(path: str | Path, features: int) -> NDArray[np.float64]:
     """
     path = Path(path)
     try:
-        if path.suffix == ".npy":
-            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+        if path.suffix.lower() == ".npy":
+            with path.open("rb") as array:
+                return np.asarray(np.lib.format.read_array(array, allow_pickle=False), dtype=np.float64)
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [
                 (number, row) for number, row in enumerate(csv.reader(file), 1) if any(cell.strip() for cell in row)
             ]
     except OSError as error:
         raise VectorError(f"cannot read {path} ({error.strerror}): name a .csv or .npy file of queries") from None
-    except (ValueError, csv.Error) as error:
+    except (ValueError, TypeError, EOFError, MemoryError, csv.Error) as error:
         raise VectorError(f"{path} does not hold numbers ({error}): name a .csv or .npy file of queries") from None
-    if rows and not _are_numbers(rows[0][1]):
-        del rows[0]
-    if not rows:
-        raise VectorError(f"{path} holds no queries: write one a line, {features} numbers each")
     for number, row in rows:
-        if len(row) != features or not _are_numbers(row):
+        if len(row) != features:
             raise VectorError(
                 f"line {number} of {path} is not a query: write {features} numbers, with commas between them"
             )
-    return np.array([[float(cell) for cell in row] for _, row in rows])
+    if rows and all(_is_name(cell) for cell in rows[0][1]):
+        del rows[0]
+    if not rows:
+        raise VectorError(f"{path} holds no queries: write one a line, {features} numbers each")
+    return np.array([[_number(path, number, *one) for one in enumerate(row, 1)] for number, row in rows])
 
 
-def _are_numbers(row: Sequence[str]) -> bool:
+def _is_name(cell: str) -> bool:
     try:
-        return bool([float(cell) for cell in row])
+        float(cell)
     except ValueError:
-        return False
+        return cell.strip().lower() not in _MISSING
+    return False
+
+
+def _number(path: Path, line: int, column: int, cell: str) -> float:
+    try:
+        # Python's underscores (1_0) are no way to write numbers in a table.
+        return float(cell.replace("_", "?"))
+    except ValueError:
+        raise VectorError(
+            f"line {line} of {path} is not a query, as column {column} holds {cell!r}: write a number there"
+        ) from None
 
 
 def _tested(chip: Chip) -> str:

@@ -21,6 +21,7 @@ import serial
 
 import prototile as pt
 import prototile.boards.driver as driver_module
+from prototile import tables
 from prototile.boards.driver import (
     RECORD_DTYPE,
     Chip,
@@ -655,6 +656,24 @@ def test_quantising_rounds_half_to_even_and_counts_what_it_clips():
     assert far.quantise([[1e308]])[0].tolist() == [[15]]
 
 
+def test_what_overflows_in_the_preprocessing_is_refused_as_the_design_does():
+    model = pt.PrototypeModel(
+        [[1.0, -2.0], [3.0, 6.0]], [0, 1], preprocess=pt.AffineMap([1e300, 0.5], [0.0, 0.0]), metric="l1"
+    )
+    design = pt.convert(model, bits=4)
+    one = chip_of(design)
+    X = [[0.0, 1e300], [1e-300, -1e300]]
+    for mine, golden in zip(one.quantise(X), design.quantise(X), strict=True):
+        np.testing.assert_array_equal(mine, golden)
+    with pytest.raises(pt.InputError):
+        design.quantise([[0.0, 1.0], [1e300, 1.0]])
+    with pytest.raises(
+        VectorError,
+        match=r"row 1 has 1e\+300 in column 0 .*: replace or leave out what the preprocessing makes too large",
+    ):
+        one.quantise([[0.0, 1.0], [1e300, 1.0]])
+
+
 @pytest.mark.parametrize(
     ("X", "message"),
     [
@@ -845,7 +864,13 @@ def test_vectors_are_read_with_a_header_or_without(tmp_path, text, expected):
         ("", "holds no queries: write one a line, 2 numbers each"),
         ("x,y\n", "holds no queries"),
         ("1,2\n3\n", "line 2 of .* is not a query: write 2 numbers"),
-        ("1,2\n3,x\n", "line 2 of .* is not a query"),
+        ("x,y,z\n1,2\n", "line 1 of .* is not a query: write 2 numbers"),
+        ("1,2\n3,x\n", "line 2 of .* is not a query, as column 2 holds 'x': write a number there"),
+        ("1,x\n3,4\n", "line 1 of .* is not a query, as column 2 holds 'x'"),
+        ("NA,NA\n3,4\n", "line 1 of .* is not a query, as column 1 holds 'NA'"),
+        (",x\n3,4\n", "line 1 of .* is not a query, as column 1 holds ''"),
+        ("x,nan\n3,4\n", "line 1 of .* is not a query, as column 1 holds 'x'"),
+        ("1_0,2_0\n3,4\n", "line 1 of .* is not a query, as column 1 holds '1_0'"),
     ],
 )
 def test_vectors_that_are_none_are_refused(tmp_path, text, message):
@@ -856,3 +881,32 @@ def test_vectors_that_are_none_are_refused(tmp_path, text, message):
     (tmp_path / "vectors.npy").write_text("no array", encoding="utf-8")
     with pytest.raises(VectorError, match="does not hold numbers"):
         read_vectors(tmp_path / "vectors.npy", 2)
+
+
+def test_headers_are_told_from_data_as_the_generator_does():
+    assert driver_module._MISSING == tables._MISSING
+
+
+def test_arrays_that_are_none_are_refused(tmp_path):
+    chip().save(tmp_path)
+    path = tmp_path / Chip.PROTOTYPES_FILE
+    np.savez(tmp_path / "archive.npz", a=PROTOTYPES)
+    whole = path.read_bytes()
+    objects = io.BytesIO()
+    np.save(objects, np.array([[1, None]], object), allow_pickle=True)
+    huge = io.BytesIO()
+    np.lib.format.write_array_header_1_0(huge, {"descr": "<f8", "fortran_order": False, "shape": (1 << 50, 2)})
+    for content in (
+        b"",
+        whole[:3],
+        whole[:60],
+        whole[:-1],
+        (tmp_path / "archive.npz").read_bytes(),
+        objects.getvalue(),
+        huge.getvalue(),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(VectorError, match=r"prototypes\.npy does not hold numbers"):
+            read_vectors(path, 5)
+        with pytest.raises(ChipFileError, match=r"chip\.json does not describe a chip"):
+            Chip.load(tmp_path)
