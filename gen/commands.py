@@ -229,14 +229,23 @@ class Queries:
         file = folder / "tb" / "vectors.json"
         try:
             rows = json.loads(file.read_text(encoding="utf-8"))
-            components = np.array([row["components"] for row in rows], dtype=np.int64)
-            saturated = np.array([row["saturated"] for row in rows], dtype=np.int64)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            components = np.array([row["components"] for row in rows])
+            saturated = np.array([row["saturated"] for row in rows])
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise ModelFileError(f"{file} cannot be read ({error}); name a file with --vectors.") from None
-        shape, largest = (len(saturated), design.config.features), design.config.component_max
-        if not len(rows) or components.shape != shape or components.min() < 0 or components.max() > largest:
+        config = design.config
+        if not (
+            _integers(components, (len(rows), config.features), config.component_max)
+            and _integers(saturated, (len(rows),), config.features)
+        ):
             raise ModelFileError(f"{file} holds no queries of this design; name a file with --vectors.")
-        return cls(components=components, saturated=saturated)
+        return cls(components=components.astype(np.int64), saturated=saturated.astype(np.int64))
+
+
+def _integers(values: NDArray[Any], shape: tuple[int, ...], largest: int) -> bool:
+    """Whether there are integers from 0 to `largest`, in this shape."""
+    whole = values.shape == shape and values.size > 0 and values.dtype.kind == "i"
+    return bool(whole and values.min() >= 0 and values.max() <= largest)
 
 
 def verify(design: Design, core: Path, queries: Queries, stalls: Stalls | None = None) -> Verification:

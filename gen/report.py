@@ -31,6 +31,48 @@ _SATURATED_BYTES = 2
 #: Bits of a byte on the serial line: start, eight, stop.
 _BITS_PER_BYTE = 10
 
+_NUMBER = (int, float)
+#: What times there are come together.
+_TIMES: dict[str, Any] = {
+    "clock_mhz": _NUMBER,
+    "latency_ns": _NUMBER,
+    "throughput_per_s": int,
+    "link": {"baud": int, "request_bytes": int, "answer_bytes": int, "throughput_per_s": int},
+}
+#: What every report holds, by the types of its values; `_BY_NAME` stands for an object of numbers.
+_BY_NAME = "numbers by name"
+_ALWAYS: dict[str, Any] = {
+    "digest": str,
+    "model": {"prototypes": int, "features": int, "classes": list, "metric": str},
+    "grid": {
+        **dict.fromkeys(("rows", "columns", "pes_per_tile", "pe_count", "places", "prototypes_per_pe"), int),
+        "lanes": int,
+        "bits": int,
+        "memory": str,
+        "memory_register": bool,
+    },
+    "latency_cycles": int,
+    "interval_cycles": int,
+    "pe_utilisation": _NUMBER,
+    "device": str,
+    "board": str,
+    "available": _BY_NAME,
+    "target_mhz": _NUMBER,
+    "estimated": {"logic_cells": int, "bram": int, "per_pe": {"logic_cells": _NUMBER}, **_TIMES},
+}
+#: What comes together or not at all.
+_SOMETIMES: tuple[dict[str, Any], ...] = (
+    _TIMES,
+    {"util_pct": _BY_NAME, "per_pe": _BY_NAME, "timing_met": bool},
+    {"verification": {"level": str, "rows": int, "mismatches": int}, "ties": int, "saturated": int},
+    {"bench": {"simulator": str, "tests": int, "failures": int}},
+    {"accuracy": {"float": _NUMBER, "quantised": _NUMBER, "rtl": _NUMBER}},
+    *({name: int} for name in ("logic_cells", "lut", "ff", "carry", "bram", "spram", "dsp", "io", "seed")),
+    {"agreement": _NUMBER},
+    {"fmax_mhz": _NUMBER},
+    {"tool_versions": dict},
+)
+
 #: Figures by their names; what was not measured is absent.
 Values = dict[str, Any]
 
@@ -186,11 +228,35 @@ def read_report(folder: Path) -> Values:
         raise ModelFileError(
             f"{folder} holds no {REPORT_FILE}; write a design folder with prototile convert."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{file} cannot be read ({error}); convert the model again.") from None
     if not isinstance(values, dict) or values.get("stage") not in STAGES:
         raise ModelFileError(f"{file} is no report of a design; convert the model again.")
+    expected = [_ALWAYS, *(group for group in _SOMETIMES if group.keys() & values.keys())]
+    wrong = next(filter(None, (_misfit(values, group) for group in expected)), None)
+    if wrong is not None:
+        raise ModelFileError(f"{file} is damaged, it holds no usable {wrong}; convert the model again.")
     return values
+
+
+def _misfit(values: Any, expected: dict[str, Any]) -> str | None:
+    """Name of the first value that is missing or of another type; None if all are as expected."""
+    for name, kind in expected.items():
+        found = values.get(name)
+        if isinstance(kind, dict):
+            inner = _misfit(found, kind) if isinstance(found, dict) else ""
+            if inner is not None:
+                return f"{name}.{inner}".rstrip(".")
+        elif kind == _BY_NAME:
+            if not isinstance(found, dict) or any(not _is_of(value, _NUMBER) for value in found.values()):
+                return name
+        elif not _is_of(found, kind):
+            return name
+    return None
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def write_report(folder: Path, design: Design, values: Values) -> None:

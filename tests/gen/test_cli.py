@@ -550,8 +550,30 @@ def test_levels_to_come_are_refused(refuse, folder, level):
     assert f"level {level} cannot be simulated yet" in refuse("simulate", folder, "--level", level)
 
 
-def test_damaged_test_bench_is_refused(refuse, folder):
-    write(folder / "tb" / "vectors.json", '[{"components": [1, 2, 3], "saturated": 0}]')
+@pytest.mark.parametrize(
+    ("components", "saturated"),
+    [
+        ("[1, 2, 3]", "0"),
+        ("[1, 32]", "0"),
+        ("[1, -1]", "0"),
+        ("[1, 1.7]", "0"),
+        ("[1, 100000000000000000000000]", "0"),
+        ("[true, false]", "0"),
+        ("[1, 2]", "-5"),
+        ("[1, 2]", "99"),
+        ("[1, 2]", "[1]"),
+        ("[1, 2]", "0.5"),
+    ],
+)
+def test_damaged_queries_are_refused(refuse, folder, components, saturated):
+    write(folder / "tb" / "vectors.json", f'[{{"components": {components}, "saturated": {saturated}}}]')
+    assert "holds no queries of this design" in refuse("simulate", folder)
+
+
+def test_missing_test_bench_is_refused(refuse, folder):
+    write(folder / "tb" / "vectors.json", "[" * 100_000)
+    assert "cannot be read" in refuse("simulate", folder)
+    write(folder / "tb" / "vectors.json", "[]")
     assert "holds no queries of this design" in refuse("simulate", folder)
     (folder / "tb" / "vectors.json").unlink()
     assert "name a file with --vectors" in refuse("simulate", folder)
@@ -651,6 +673,12 @@ def test_missed_clock_is_answered_with_no(run, folder, monkeypatch):
     assert "30 MHz reached, 36 MHz needed: missed" in out
     assert lines[-1].startswith("prototile: error: the design reaches 30.0 MHz of 36 MHz")
     assert json.loads((folder / "report.json").read_text())["timing_met"] is False
+
+
+def test_cache_that_is_no_folder(refuse, folder, tmp_path, monkeypatch):
+    odd = write(tmp_path / "odd", "")
+    monkeypatch.setenv("PROTOTILE_CACHE", str(odd))
+    assert f"PROTOTILE_CACHE names {odd}, which is no folder" in refuse("build", folder)
 
 
 def test_interrupted_build_leaves_nothing(refuse, folder, monkeypatch):

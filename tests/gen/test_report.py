@@ -219,10 +219,10 @@ def test_update_keeps_earlier_stages(small_design, verification, tmp_path):
 
 
 def test_update_forgets_another_design(small_design, tmp_path):
-    foreign = {**converted(small_design), "digest": "f" * 32, "ties": 99}
+    foreign = {**converted(small_design), "digest": "f" * 32, "agreement": 0.5}
     write_report(tmp_path, small_design, foreign)
     values = update_report(tmp_path, small_design, built(small_design, build_report()))
-    assert "ties" not in values
+    assert "agreement" not in values
     assert values["digest"] == small_design.digest
 
 
@@ -230,6 +230,50 @@ def test_update_forgets_another_design(small_design, tmp_path):
 def test_damaged_report_is_refused(tmp_path, text):
     (tmp_path / "report.json").write_text(text)
     with pytest.raises(pt.ModelFileError, match="convert the model again"):
+        read_report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("grid", None),
+        ("grid", 3),
+        ("grid.rows", "3"),
+        ("grid.memory_register", 0),
+        ("latency_cycles", None),
+        ("latency_cycles", True),
+        ("available", None),
+        ("available.lut", "many"),
+        ("estimated.link.baud", None),
+        ("verification.rows", "x"),
+        ("ties", None),
+        ("timing_met", None),
+        ("link", [1]),
+        ("per_pe.lut", None),
+    ],
+)
+def test_report_with_a_damaged_figure_is_refused(small_design, all_stages, tmp_path, path, value):
+    write_report(tmp_path, small_design, all_stages)
+    values = json.loads((tmp_path / "report.json").read_text())
+    *outer, name = path.split(".")
+    place = values
+    for one in outer:
+        place = place[one]
+    assert name in place
+    place[name] = value
+    (tmp_path / "report.json").write_text(json.dumps(values))
+    with pytest.raises(pt.ModelFileError, match="is damaged, it holds no usable "):
+        read_report(tmp_path)
+    del place[name]
+    (tmp_path / "report.json").write_text(json.dumps(values))
+    if path not in ("available.lut", "per_pe.lut"):
+        with pytest.raises(pt.ModelFileError, match=f"no usable {path}"):
+            read_report(tmp_path)
+
+
+def test_deeply_nested_report_is_refused(tmp_path):
+    (tmp_path / "report.json").write_text("[" * 100_000)
+    with pytest.raises(pt.ModelFileError, match="cannot be read"):
         read_report(tmp_path)
 
 
