@@ -16,7 +16,7 @@ from prototile.boards.family import TECHMAP_FILE, Part, Resources
 from prototile.boards.report import BuildReport
 from prototile.boards.tools import tool, warm_up
 from prototile.boards.top import TOP_MODULE, constraints, top_verilog
-from prototile.boards.workspace import whole_folder
+from prototile.boards.workspace import check_replaceable, whole_folder
 from prototile.boards.wrapper import Wrapper
 from prototile.cache import cache_folder
 from prototile.errors import FitError, InputError, ToolError
@@ -201,6 +201,7 @@ def build(
     ToolError
         If a tool fails, or the memories do not land in `expected_block_rams` block RAMs.
     """
+    folder = check_replaceable(folder, what="a build", ours=lambda path: _read_report(path) is not None)
     verilog = _read_sources(sources)
     for name in (_TOP_FILE, TECHMAP_FILE):
         if name in verilog:

@@ -3,8 +3,37 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from prototile.errors import InputError
+
+
+def check_replaceable(target: Path, *, what: str, ours: Callable[[Path], bool]) -> Path:
+    """Return the real path of a folder that may be written or replaced.
+
+    Parameters
+    ----------
+    what
+        What it is going to hold, for messages.
+    ours
+        Whether an existing folder holds such a thing, and so may be lost.
+
+    Raises
+    ------
+    InputError
+        If it is a file, the current folder, or holds something else.
+    """
+    path = target.resolve()
+    if path == Path.cwd() or path in Path.cwd().parents:
+        raise InputError(
+            f"{target} is the current folder or holds it, which cannot be replaced; name a folder for {what}."
+        )
+    if any(parent.is_file() for parent in (path, *path.parents)):
+        raise InputError(f"{target} is a file or lies in one; name a folder for {what}.")
+    if path.is_dir() and any(path.iterdir()) and not ours(path):
+        raise InputError(f"{target} holds something else than {what}; name a new or an empty folder.")
+    return path
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prototile.config import Configuration
+from prototile.arrays import to_array
+from prototile.config import MEMORIES, Configuration
 from prototile.errors import InputError
 from prototile.model import PrototypeModel
 from prototile.placement import Placement, place, row_occupancy
@@ -171,6 +172,7 @@ class Design:
         """Digits that tell this design from any other: of everything that fixes an answer and the shape of the grid."""
         state = hashlib.sha256(json.dumps(self.config.to_dict(), sort_keys=True).encode())
         state.update(self.quantised.canonical_bytes())
+        state.update(repr(self.model.reject).encode(errors="backslashreplace"))
         numbers = [self.quantiser.offset, np.array([self.quantiser.step])]
         if self.model.preprocess is not None:
             numbers += [self.model.preprocess.scale, self.model.preprocess.shift]
@@ -201,12 +203,23 @@ class Design:
         return self.model.to_labels(records["label"], records["status"])
 
     def score(self, X: Any, y: Any) -> float:
-        """Share of vectors whose label is `y`."""
-        return float(np.mean(self.predict(X) == np.asarray(y)))
+        """Share of vectors whose label is `y`.
+
+        Raises
+        ------
+        InputError
+            If `y` has another shape than one label for each vector.
+        """
+        predicted, truth = self.predict(X), np.asarray(y)
+        if truth.shape != predicted.shape:
+            raise InputError(
+                f"y must have one label for each of the {len(predicted)} rows, not the shape {truth.shape}."
+            )
+        return float(np.mean(predicted == truth))
 
     def explain(self, x: Any) -> Explanation:
         """Explain the answer to one vector (features,)."""
-        vector = np.atleast_2d(np.asarray(x))
+        vector = np.atleast_2d(to_array(x, "x"))
         if len(vector) != 1:
             raise InputError(f"one vector is explained at a time, not {len(vector)}; pass a single row.")
         queries, saturated = self.quantise(vector)
@@ -488,6 +501,10 @@ def convert(
         If there is no such board, or the model does not fit it.
     """
     target = _board(board)
+    if memory is not None and memory not in MEMORIES:
+        raise InputError(f"memory must be one of {', '.join(MEMORIES)}, not {memory!r}.")
+    if memory_register is not None and not isinstance(memory_register, bool):
+        raise InputError(f"memory_register must be True or False, not {memory_register!r}.")
     source = _prototype_model(model, trust_pickle)
     choice = None
     if isinstance(bits, str):
@@ -541,6 +558,8 @@ def _logic_cells(board: Board) -> int:
 def _board(name: str) -> Board:
     from prototile.boards.board import board
 
+    if not isinstance(name, str):
+        raise InputError(f"board must be the name of a board, not {name!r}; prototile boards lists them.")
     return board(name)
 
 

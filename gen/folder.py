@@ -32,15 +32,15 @@ def save(design: Design, folder: Path, vectors: Any = None) -> Path:
 
     Raises
     ------
-    ModelFileError
+    InputError
         If `folder` is a file, or holds something that is no design.
     """
-    from prototile.boards.workspace import whole_folder
+    from prototile.boards.workspace import check_replaceable, whole_folder
     from prototile.files import save_model
     from prototile.report import converted, write_report
     from prototile.sim.bench import write_bench
 
-    _check_replaceable(folder)
+    folder = check_replaceable(folder, what="a design", ours=_is_design)
     if vectors is None:
         queries = design.quantised.prototypes[:BENCH_VECTORS]
         saturated = np.zeros(len(queries), dtype=np.int64)
@@ -151,11 +151,11 @@ def _readme(design: Design) -> str:
     )
 
 
-def _check_replaceable(folder: Path) -> None:
-    if folder.is_file():
-        raise ModelFileError(f"{folder} is a file; name a folder for the design.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / CONFIG_FILE).is_file():
-        raise ModelFileError(f"{folder} holds something that is no design; name a new or an empty folder.")
+def _is_design(folder: Path) -> bool:
+    try:
+        return "digest" in _read_config(folder)
+    except ModelFileError:
+        return False
 
 
 def _describe(design: Design) -> dict[str, Any]:

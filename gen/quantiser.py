@@ -186,7 +186,9 @@ class Quantiser:
             classes=model.classes,
         )
         largest = bare.configuration().distance_max + 1
-        unit = self.step if model.metric == "l1" else self.step**2
+        # NumPy's square of a huge step is infinite, where Python's would be an error.
+        with np.errstate(over="ignore"):
+            unit = float(np.float64(self.step) ** (1 if model.metric == "l1" else 2))
         return QuantisedModel(
             prototypes=bare.prototypes,
             labels=bare.labels,
@@ -284,7 +286,8 @@ def choose_bits(
     curve: list[BitsPoint] = []
     for bits in range(1, MAX_BITS + 1):
         curve.append(trial.measure(Quantiser._of_data(trial.data, bits)))
-        if curve[-1].loss <= max_loss:
+        # A hundredth of a row: a loss that is max_loss exactly may come out a little larger in floating point.
+        if curve[-1].loss <= max_loss + 0.01 / len(trial.rows):
             return BitsChoice(bits=bits, curve=tuple(curve), reached=True)
     best = min(curve, key=lambda point: point.loss)
     return BitsChoice(bits=best.bits, curve=tuple(curve), reached=False)
@@ -307,6 +310,11 @@ class _BitsTrial:
         truth = None if y is None else to_array(y, "y")
         if truth is not None and truth.shape != (len(Z),):
             raise InputError(f"y must have one label for each of the {len(Z)} rows, not the shape {truth.shape}.")
+        if truth is not None and not np.isin(truth, model.classes).any():
+            raise InputError(
+                f"no label of y is one of the model's classes: {truth[:1].tolist()[0]!r} is not in {model.classes[:5].tolist()!r};"
+                " give the labels as the model was trained with them."
+            )
         chosen = np.unique(np.linspace(0, len(Z) - 1, min(len(Z), CHOICE_ROWS)).astype(np.intp))
         rows = Z[chosen]
         distances = model.distances(rows)
