@@ -72,6 +72,8 @@ class BuildOptions:
     place_flags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
+            raise InputError(f"seed must be an integer that is not negative, not {self.seed!r}")
         if self.attempts < 1:
             raise InputError(f"attempts must be a positive integer, not {self.attempts!r}")
 
@@ -201,7 +203,7 @@ def build(
     ToolError
         If a tool fails, or the memories do not land in `expected_block_rams` block RAMs.
     """
-    folder = check_replaceable(folder, what="a build", ours=lambda path: _read_report(path) is not None)
+    check_replaceable(folder, what="build", ours=lambda path: _read_report(path) is not None)
     verilog = _read_sources(sources)
     for name in (_TOP_FILE, TECHMAP_FILE):
         if name in verilog:

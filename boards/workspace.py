@@ -9,31 +9,25 @@ from pathlib import Path
 from prototile.errors import InputError
 
 
-def check_replaceable(target: Path, *, what: str, ours: Callable[[Path], bool]) -> Path:
-    """Return the real path of a folder that may be written or replaced.
+def check_replaceable(target: Path, *, what: str, ours: Callable[[Path], bool]) -> None:
+    """Make sure that nothing is lost when a folder is written in the place of this one.
 
     Parameters
     ----------
     what
         What it is going to hold, for messages.
     ours
-        Whether an existing folder holds such a thing, and so may be lost.
+        Whether an existing folder holds such a thing, and so may be replaced.
 
     Raises
     ------
     InputError
-        If it is a file, the current folder, or holds something else.
+        If it is a file, or holds something else.
     """
-    path = target.resolve()
-    if path == Path.cwd() or path in Path.cwd().parents:
-        raise InputError(
-            f"{target} is the current folder or holds it, which cannot be replaced; name a folder for {what}."
-        )
-    if any(parent.is_file() for parent in (path, *path.parents)):
-        raise InputError(f"{target} is a file or lies in one; name a folder for {what}.")
-    if path.is_dir() and any(path.iterdir()) and not ours(path):
-        raise InputError(f"{target} holds something else than {what}; name a new or an empty folder.")
-    return path
+    if target.is_file():
+        raise InputError(f"{target} is a file; name a folder for the {what}.")
+    if target.is_dir() and any(target.iterdir()) and not ours(target):
+        raise InputError(f"{target} holds something that is no {what}; name a new or an empty folder.")
 
 
 @contextlib.contextmanager
@@ -41,8 +35,14 @@ def whole_folder(target: Path) -> Iterator[Path]:
     """Yield a folder beside `target` that takes its name, and the place of an older one, once the block has ended well.
 
     After an exception, an interrupt included, nothing new is left. A process that was killed leaves a hidden folder,
-    which the next call for the same target removes.
+    which the next call for the same target removes. A link is followed.
+
+    Raises
+    ------
+    InputError
+        If `target` is or holds the current folder, or lies in a file.
     """
+    target = _real_path(target)
     missing = [parent for parent in target.parents if not parent.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(target)
@@ -57,6 +57,20 @@ def whole_folder(target: Path) -> Iterator[Path]:
             for parent in missing:
                 parent.rmdir()
         raise
+
+
+def _real_path(target: Path) -> Path:
+    try:
+        path = target.resolve()
+    except (OSError, RuntimeError):
+        raise InputError(f"{target} is a link that leads nowhere; name another folder.") from None
+    here = Path.cwd()
+    if path == here or path in here.parents:
+        raise InputError(f"{target} is or holds the current folder, which cannot be replaced; name another folder.")
+    for parent in path.parents:
+        if parent.is_file():
+            raise InputError(f"{target} cannot become a folder, as {parent} is a file; name another folder.")
+    return path
 
 
 def _sibling(target: Path, kind: str) -> Path:

@@ -40,7 +40,7 @@ def save(design: Design, folder: Path, vectors: Any = None) -> Path:
     from prototile.report import converted, write_report
     from prototile.sim.bench import write_bench
 
-    folder = check_replaceable(folder, what="a design", ours=_is_design)
+    check_replaceable(folder, what="design", ours=_is_design)
     if vectors is None:
         queries = design.quantised.prototypes[:BENCH_VECTORS]
         saturated = np.zeros(len(queries), dtype=np.int64)
@@ -153,7 +153,7 @@ def _readme(design: Design) -> str:
 
 def _is_design(folder: Path) -> bool:
     try:
-        return "digest" in _read_config(folder)
+        return isinstance(_read_config(folder).get("digest"), str)
     except ModelFileError:
         return False
 
@@ -198,7 +198,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise ModelFileError(f"{path} is no design folder, it has no {CONFIG_FILE}; write one with prototile convert.")
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{file} cannot be read ({error}); convert the model again.") from None
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise ModelFileError(f"{file} is not of format {FORMAT}; convert the model again.")

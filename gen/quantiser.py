@@ -312,7 +312,8 @@ class _BitsTrial:
             raise InputError(f"y must have one label for each of the {len(Z)} rows, not the shape {truth.shape}.")
         if truth is not None and not np.isin(truth, model.classes).any():
             raise InputError(
-                f"no label of y is one of the model's classes: {truth[:1].tolist()[0]!r} is not in {model.classes[:5].tolist()!r};"
+                f"no label of y is one of the model's classes: {truth[:1].tolist()[0]!r} is not in"
+                f" {model.classes[:5].tolist()!r};"
                 " give the labels as the model was trained with them."
             )
         chosen = np.unique(np.linspace(0, len(Z) - 1, min(len(Z), CHOICE_ROWS)).astype(np.intp))

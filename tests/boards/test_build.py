@@ -321,3 +321,20 @@ def test_logs_are_freed_of_times():
         "Info: HeAP Placer Time: - s\n"
         "Info: curr total\nInfo:   clk-to-q  0.54  0.54 Source x\n"
     )
+
+
+@pytest.mark.parametrize("text", [None, "{}", '{"digest": "of something else"}'])
+def test_only_a_build_is_replaced(echo_chip, tmp_path, text):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    if text is not None:
+        (tmp_path / "build.json").write_text(text)
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match="holds something that is no build; name a new or an empty folder"):
+        build(sources=echo_chip, board=BOARD, folder=tmp_path)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("seed", ["x", -1, 1.5, True, None])
+def test_seed_must_be_an_integer(seed):
+    with pytest.raises(InputError, match="seed must be an integer that is not negative, not "):
+        BuildOptions(seed=seed)

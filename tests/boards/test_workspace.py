@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from prototile.boards.workspace import whole_folder
+from prototile.errors import InputError
 
 
 def names(folder):
@@ -71,3 +72,33 @@ def test_the_folder_of_a_running_process_is_kept(tmp_path):
     with whole_folder(tmp_path / "out"):
         pass
     assert names(tmp_path) == [other.name, "out"]
+
+
+@pytest.mark.parametrize("inside", [".", "below"])
+def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch, inside):
+    target = tmp_path / "out"
+    (target / inside).mkdir(parents=True)
+    monkeypatch.chdir(target / inside)
+    for name in (target, type(target)("." if inside == "." else "..")):
+        with pytest.raises(InputError, match="the current folder, which cannot be replaced"), whole_folder(name):
+            raise AssertionError("the block must not run")
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_link_stays_and_its_folder_is_replaced(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "old").write_text("old")
+    link = tmp_path / "link"
+    link.symlink_to("real", target_is_directory=True)
+    with whole_folder(link) as work:
+        (work / "file").write_text("new")
+    assert link.is_symlink()
+    assert names(tmp_path) == ["link", "real"]
+    assert names(tmp_path / "real") == ["file"]
+
+
+def test_a_loop_of_links_is_refused(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    with pytest.raises(InputError), whole_folder(loop / "out"):
+        raise AssertionError("the block must not run")

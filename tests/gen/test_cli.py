@@ -350,7 +350,7 @@ def test_place_that_cannot_be_written(refuse, model, tmp_path):
     file = write(tmp_path / "file", "")
     sentence = refuse("convert", model, "-o", file / "design")
     assert str(file / "design") in sentence
-    assert "name a place that can be" in sentence
+    assert "name another folder" in sentence
     assert "is a file; name a folder" in refuse("convert", model, "-o", file)
 
 

@@ -88,9 +88,26 @@ def test_folder_is_replaced_whole(small_design, tmp_path):
 
 def test_foreign_folder_is_left_alone(small_design, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(pt.ModelFileError, match="holds something that is no design; name a new or an empty folder"):
+    with pytest.raises(pt.InputError, match="holds something that is no design; name a new or an empty folder"):
         small_design.save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("text", ["{}", '{"digest": 1, "format": 1}', "[1]", "not JSON", "[" * 100_000])
+def test_folder_with_somebody_elses_configuration_is_left_alone(small_design, tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(pt.InputError, match="holds something that is no design; name a new or an empty folder"):
+        small_design.save(tmp_path)
+    assert [path.read_text() for path in tmp_path.iterdir()] == [text]
+
+
+def test_design_below_a_file_is_refused(small_design, tmp_path):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(pt.InputError, match=r"file is a file; name a folder for the design"):
+        small_design.save(tmp_path / "file")
+    with pytest.raises(pt.InputError, match=r"cannot become a folder, as .*file is a file; name another folder"):
+        small_design.save(tmp_path / "file" / "design")
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 def test_digest_tells_designs_apart(small_design, small_model, small_data):

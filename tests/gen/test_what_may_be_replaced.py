@@ -1,7 +1,5 @@
 """Folders of the user's own are never replaced, and what is wrong with the input is said before anything is."""
 
-import os
-
 import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
@@ -19,19 +17,19 @@ def test_a_folder_with_another_config_json_is_kept(design, tmp_path):
     folder.mkdir()
     (folder / "config.json").write_text('{"my": "app"}')
     (folder / "thesis.txt").write_text("precious")
-    with pytest.raises(pt.InputError, match="holds something else than a design"):
+    with pytest.raises(pt.InputError, match="holds something that is no design"):
         design.save(folder)
     assert (folder / "thesis.txt").read_text() == "precious"
 
 
 def test_a_build_replaces_only_builds(design, tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(pt.InputError, match="holds something else than a build"):
+    with pytest.raises(pt.InputError, match="holds something that is no build"):
         design.build(folder=tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
-@pytest.mark.parametrize("name", [".", "", ".."])
+@pytest.mark.parametrize("name", [".", ""])
 def test_the_current_folder_is_not_replaced(design, tmp_path, monkeypatch, name):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -44,12 +42,12 @@ def test_a_link_to_a_design_is_followed(design, tmp_path):
     (tmp_path / "link").symlink_to("real")
     design.save(tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
-    assert sorted(os.listdir(tmp_path)) == ["link", "real"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
 
 
 def test_a_file_on_the_way_is_named(design, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(pt.InputError, match="is a file or lies in one"):
+    with pytest.raises(pt.InputError, match="cannot become a folder"):
         design.save(tmp_path / "file" / "design")
 
 
