@@ -21,8 +21,10 @@ def to_array(values: Any, name: str) -> NDArray[Any]:
     Raises
     ------
     InputError
-        If the values form no array, such as rows of different lengths.
+        If the values form no array, such as rows of different lengths, or some are masked.
     """
+    if np.ma.is_masked(values):
+        raise InputError(f"{name} holds masked values, which a chip cannot leave out; fill them in or drop their rows.")
     if hasattr(values, "toarray"):
         values = _dense(values, name)
     try:

@@ -92,8 +92,6 @@ def save_model(model: PrototypeModel, path: str | os.PathLike[str]) -> None:
     ------
     ModelFileError
         If the suffix is another, or the file cannot be written.
-    InputError
-        If labels are bytes, which ``.safetensors`` cannot hold.
     """
     file = Path(path)
     writer = {".npz": _write_npz, ".safetensors": _write_safetensors}.get(file.suffix.lower())
@@ -313,8 +311,6 @@ def _write_safetensors(model: PrototypeModel, draft: Path) -> None:
     for name, value in _values(model).items():
         if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
             tensors[name] = value
-        elif isinstance(value, np.ndarray) and value.dtype.kind == "S":
-            raise InputError(f"{name} are bytes, which .safetensors cannot hold; save the model as .npz.")
         else:
             metadata[name] = json.dumps(value.tolist() if isinstance(value, np.ndarray) else value)
     draft.write_bytes(safetensors_bytes(tensors, metadata))

@@ -25,6 +25,10 @@ METRIC_NAMES = {
 #: Chunks of the float reference hold at most this many distances (32 MB).
 _CHUNK_DISTANCES = 1 << 22
 
+_INT64_MAX = int(np.iinfo(np.int64).max)
+#: Up to here each integer is a float64 of its own.
+_EXACT_FLOAT = 2**53
+
 _PAIRWISE = {"l1": "cityblock", "l2": "sqeuclidean"}
 
 
@@ -110,7 +114,8 @@ class PrototypeModel:
         Array of shape (prototypes, features). An integer (or boolean) array is in chip units already: offset 0,
         step 1, no negative value. A float array is in model units and will be quantised.
     labels
-        One label per prototype: integers, strings, booleans, or floats with integer values.
+        One label per prototype: integers (of at most 64 bits with a sign), strings, booleans, or floats with integer
+        values.
     metric
         ``"l1"`` (``manhattan``, ``cityblock``) or ``"l2"`` (``sqeuclidean``, ``euclidean``).
     radii
@@ -195,6 +200,10 @@ class PrototypeModel:
         _check_units(metric, radii, min_margin)
         _check_k(k)
         kind, radius = _radii_per_prototype(radii, indices, space)
+        if preprocess is not None and not isinstance(preprocess, AffineMap):
+            raise InputError(f"preprocess must be an AffineMap or None, not {preprocess!r}.")
+        if not isinstance(radii_inclusive, (bool, np.bool_)):
+            raise InputError(f"radii_inclusive must be True or False, not {radii_inclusive!r}.")
         if preprocess is not None and preprocess.features != points.shape[1]:
             raise InputError(
                 f"the preprocessing has {preprocess.features} features, but the prototypes have {points.shape[1]}."
@@ -386,7 +395,36 @@ def _checked_labels(labels: Any, name: str) -> NDArray[Any]:
             raise InputError(f"{name} must be all integers, all strings or all booleans, not values of type {listed}.")
     elif array.dtype.kind not in "biuUS":
         raise InputError(f"{name} must be integers, strings or booleans, not of type {array.dtype}.")
+    _check_portable(array, name)
     return array
+
+
+def _check_portable(labels: NDArray[Any], name: str) -> None:
+    """Refuse labels that a design's files, which are JSON and safetensors, cannot hold."""
+    if labels.dtype.kind == "S":
+        raise InputError(
+            f"{name} must be text, not bytes such as {labels[0].item()!r}; decode them, as np.char.decode does."
+        )
+    if _is_text(labels):
+        broken = next((label for label in labels.tolist() if not _is_unicode(label)), None)
+        if broken is not None:
+            raise InputError(f"{name} must be valid Unicode, but {broken!r} holds a lone surrogate; name it otherwise.")
+        return
+    # Beyond 2**53 not every integer is a float64: two classes could have become one.
+    limit = _EXACT_FLOAT if labels.dtype.kind == "f" else _INT64_MAX
+    too_large = next((label for label in labels.tolist() if not -limit <= label <= limit), None)
+    if too_large is not None:
+        raise InputError(
+            f"{name} must be integers that fit into 64 bits with a sign, but one is {too_large!r}; give them as text."
+        )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _checked_classes(classes: Any) -> NDArray[Any]:

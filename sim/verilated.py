@@ -52,6 +52,7 @@ def compile_verilog(
     folder: Path,
     defines: tuple[str, ...] = (),
     options: tuple[str, ...] = (),
+    log: Path | None = None,
 ) -> Path:
     """Compile Verilog with one of this package's C++ harnesses; returns the program.
 
@@ -67,6 +68,8 @@ def compile_verilog(
         Where to build; made if it does not exist.
     defines, options
         C++ macros, and further options for Verilator.
+    log
+        File for the output of both; default: ``verilator.log`` in `folder`.
 
     Raises
     ------
@@ -89,10 +92,12 @@ def compile_verilog(
     compile_.append("CFG_CXXFLAGS_PCH_I=-include")
     environment = verilator_environment()
     runtime = cache_folder("verilator") / runtime_key(environment, options)
-    with (folder / "verilator.log").open("w") as log:
-        _run(translate, folder, environment, log)
+    log = folder / "verilator.log" if log is None else log
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        _run(translate, folder, environment, output)
         recall_runtime(runtime, folder / "obj")
-        _run(compile_, folder, environment, log)
+        _run(compile_, folder, environment, output)
     keep_runtime(folder / "obj", runtime)
     return folder / "obj" / "simulation"
 
@@ -154,8 +159,15 @@ def compiled(
     if program.exists():
         return program
     kept.parent.mkdir(parents=True, exist_ok=True)
+    # The log lies elsewhere, as it outlives a folder that failed.
+    log = cache_folder("logs") / f"{kept.name[:16]}-verilator.log"
     fresh = Path(tempfile.mkdtemp(prefix="new-", dir=kept.parent))
-    compile_verilog(sources, top=top, harness=harness, folder=fresh, defines=defines, options=options)
+    try:
+        compile_verilog(sources, top=top, harness=harness, folder=fresh, defines=defines, options=options, log=log)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    log.unlink()
     for path in (fresh / "obj").iterdir():
         if path.name != "simulation":
             path.unlink()

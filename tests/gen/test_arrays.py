@@ -56,3 +56,10 @@ def test_sparse_matrices_are_checked():
     matrix.indices[0] = 99
     with pytest.raises(InputError, match="X is a damaged sparse matrix"):
         to_matrix(matrix, "X")
+
+
+def test_masked_values_are_refused():
+    masked = np.ma.array([[1.0, 2.0], [3.0, 4.0]], mask=[[0, 0], [1, 0]])
+    with pytest.raises(InputError, match="X holds masked values, which a chip cannot leave out; fill them in or drop"):
+        to_matrix(masked, "X")
+    assert to_matrix(np.ma.array([[1.0]], mask=False), "X").tolist() == [[1.0]]

@@ -21,7 +21,6 @@ def model(**changes):
         ([True, False, True], [False, True]),
         ([2.0, 1.0, 2.0], [1.0, 2.0]),
         (np.array(["b", "a", "b"], object), ["a", "b"]),
-        (np.array([b"b", b"a", b"b"]), [b"a", b"b"]),
     ],
 )
 def test_label_spaces(labels, classes):
@@ -193,3 +192,41 @@ def test_affine_map_refuses_what_overflows():
 def test_affine_map_checks(scale, shift, message):
     with pytest.raises(InputError, match=message):
         AffineMap(scale, shift)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([b"b", b"a", b"b"], "labels must be text, not bytes such as b'b'; decode them"),
+        (["a", "\ud800", "a"], r"labels must be valid Unicode, but '\\ud800' holds a lone surrogate"),
+        (np.array(["a", "\udfff", "a"], object), "holds a lone surrogate"),
+        # NumPy makes one float64 of the first two.
+        ([2**63 + 1, 2**63, -1], r"labels must be integers that fit into 64 bits with a sign, but one is 9\.22"),
+        ([2.0**53 + 2, 2.0, 1.0], "but one is 9007199254740994.0; give them as text"),
+        (np.array([1, 2**63, 1], np.uint64), "but one is 9223372036854775808; give them as text"),
+        (np.array([1, -(2**70), 1], object), "but one is -1180591620717411303424; give them as text"),
+        (np.ma.array([1, 0, 1], mask=[0, 1, 0]), "labels holds masked values"),
+    ],
+)
+def test_labels_that_no_file_holds_are_refused(labels, message):
+    with pytest.raises(InputError, match=message):
+        model(labels=labels)
+
+
+def test_largest_integers_stay_apart():
+    labels = [2**63 - 1, 2**63 - 2, -(2**63) + 1]
+    assert model(labels=labels).predict(POINTS).tolist() == labels
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"preprocess": "std"}, "preprocess must be an AffineMap or None, not 'std'"),
+        ({"radii": 1, "radii_inclusive": "no"}, "radii_inclusive must be True or False, not 'no'"),
+        ({"reject": b"zz", "labels": ["a", "b", "a"]}, "reject must be text, not bytes such as b'zz'"),
+        ({"reject": "\ud800", "labels": ["a", "b", "a"]}, "reject must be valid Unicode"),
+    ],
+)
+def test_parameters_of_the_wrong_kind(changes, message):
+    with pytest.raises(InputError, match=message):
+        model(**changes)
