@@ -458,7 +458,7 @@ def _fetch(kept: Path, work: Path, progress: Progress) -> BuildReport | None:
 def _read_report(kept: Path) -> BuildReport | None:
     try:
         return BuildReport.read(kept)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

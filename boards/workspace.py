@@ -64,9 +64,9 @@ def _real_path(target: Path) -> Path:
         path = target.resolve()
     except (OSError, RuntimeError):
         raise InputError(f"{target} is a link that leads nowhere; name another folder.") from None
-    here = Path.cwd()
-    if path == here or path in here.parents:
-        raise InputError(f"{target} is or holds the current folder, which cannot be replaced; name another folder.")
+    with contextlib.suppress(FileNotFoundError):  # a current folder that is gone is in nobody's way
+        if Path.cwd().is_relative_to(path):
+            raise InputError(f"{target} is or holds the current folder, which cannot be replaced; name another folder.")
     for parent in path.parents:
         if parent.is_file():
             raise InputError(f"{target} cannot become a folder, as {parent} is a file; name another folder.")

@@ -20,7 +20,7 @@ from prototile.errors import InputError
 from prototile.model import PrototypeModel
 from prototile.placement import Placement, place, row_occupancy
 from prototile.quantised import QuantisedModel
-from prototile.quantiser import BitsChoice, Quantiser, choose_bits
+from prototile.quantiser import BitsChoice, Quantiser, check_max_loss, choose_bits
 from prototile.record import Status
 from prototile.sim.golden import GoldenModel
 from prototile.sizing import Budget, Choices, size
@@ -210,7 +210,7 @@ class Design:
         InputError
             If `y` has another shape than one label for each vector.
         """
-        predicted, truth = self.predict(X), np.asarray(y)
+        predicted, truth = self.predict(X), to_array(y, "y")
         if truth.shape != predicted.shape:
             raise InputError(
                 f"y must have one label for each of the {len(predicted)} rows, not the shape {truth.shape}."
@@ -422,6 +422,8 @@ class Design:
         """
         from prototile.folder import save
 
+        if not isinstance(folder, (str, os.PathLike)):
+            raise InputError(f"folder must be a path, not {folder!r}.")
         return save(self, Path(folder), vectors)
 
 
@@ -505,6 +507,8 @@ def convert(
         raise InputError(f"memory must be one of {', '.join(MEMORIES)}, not {memory!r}.")
     if memory_register is not None and not isinstance(memory_register, bool):
         raise InputError(f"memory_register must be True or False, not {memory_register!r}.")
+    if max_loss is not None:
+        check_max_loss(max_loss)
     source = _prototype_model(model, trust_pickle)
     choice = None
     if isinstance(bits, str):

@@ -71,6 +71,8 @@ def load(folder: str | os.PathLike[str]) -> Design:
     """
     from prototile.files import load_model
 
+    if not isinstance(folder, (str, os.PathLike)):
+        raise ModelFileError(f"a design is loaded from the path of its folder, not from {folder!r}.")
     path = Path(folder)
     values = _read_config(path)
     try:
@@ -78,6 +80,8 @@ def load(folder: str | os.PathLike[str]) -> Design:
         quantiser = Quantiser(**values["quantiser"])
         config = Configuration(**values["configuration"])
         model = load_model(path / MODEL_FILE)
+        if not isinstance(values["board"], str):
+            raise TypeError(f"board is {values['board']!r}")
         design = Design(
             model=model,
             quantiser=quantiser,
@@ -87,7 +91,7 @@ def load(folder: str | os.PathLike[str]) -> Design:
             bits_choice=None if chosen is None else _bits_choice(chosen),
         )
         digest = values["digest"]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelFileError(
             f"{path / CONFIG_FILE} is damaged ({type(error).__name__}: {error}); convert the model again."
         ) from None

@@ -186,9 +186,8 @@ class Quantiser:
             classes=model.classes,
         )
         largest = bare.configuration().distance_max + 1
-        # NumPy's square of a huge step is infinite, where Python's would be an error.
-        with np.errstate(over="ignore"):
-            unit = float(np.float64(self.step) ** (1 if model.metric == "l1" else 2))
+        # Not step**2: the square of a huge step is infinite, where Python's power would be an error.
+        unit = self.step if model.metric == "l1" else self.step * self.step
         return QuantisedModel(
             prototypes=bare.prototypes,
             labels=bare.labels,
@@ -246,6 +245,19 @@ class BitsChoice:
     reached: bool
 
 
+def check_max_loss(max_loss: Any) -> None:
+    """Refuse a loss that is no share.
+
+    Raises
+    ------
+    InputError
+        If it is no number between 0 and 1.
+    """
+    number = isinstance(max_loss, (int, float, np.integer, np.floating)) and not isinstance(max_loss, bool)
+    if not number or not 0 <= max_loss <= 1:
+        raise InputError(f"max_loss must be a share between 0 and 1, not {max_loss!r}.")
+
+
 def choose_bits(
     model: PrototypeModel, calibration: Any = None, y: Any = None, *, max_loss: float = MAX_LOSS
 ) -> BitsChoice:
@@ -276,8 +288,7 @@ def choose_bits(
     InputError
         If data or `max_loss` are unusable.
     """
-    if not 0 <= max_loss <= 1:
-        raise InputError(f"max_loss must be a share between 0 and 1, not {max_loss!r}.")
+    check_max_loss(max_loss)
     if model.in_chip_units:
         return BitsChoice(bits=bits_needed(model.prototypes.astype(np.int64)), curve=(), reached=True)
     if calibration is None:
@@ -307,15 +318,7 @@ class _BitsTrial:
     @classmethod
     def of(cls, model: PrototypeModel, calibration: Any, y: Any) -> _BitsTrial:
         Z = model.transform(calibration).astype(np.float64)
-        truth = None if y is None else to_array(y, "y")
-        if truth is not None and truth.shape != (len(Z),):
-            raise InputError(f"y must have one label for each of the {len(Z)} rows, not the shape {truth.shape}.")
-        if truth is not None and not np.isin(truth, model.classes).any():
-            raise InputError(
-                f"no label of y is one of the model's classes: {truth[:1].tolist()[0]!r} is not in"
-                f" {model.classes[:5].tolist()!r};"
-                " give the labels as the model was trained with them."
-            )
+        truth = None if y is None else _checked_truth(y, model, len(Z))
         chosen = np.unique(np.linspace(0, len(Z) - 1, min(len(Z), CHOICE_ROWS)).astype(np.intp))
         rows = Z[chosen]
         distances = model.distances(rows)
@@ -342,6 +345,21 @@ class _BitsTrial:
         accuracy = float(np.mean(answers == self.truth))
         loss = float(np.mean(self.reference == self.truth)) - accuracy
         return BitsPoint(bits=quantiser.bits, agreement=agreement, accuracy=accuracy, loss=loss)
+
+
+def _checked_truth(y: Any, model: PrototypeModel, rows: int) -> NDArray[Any]:
+    """Labels of the calibration data, of which at least one is one that the model can give."""
+    truth = to_array(y, "y")
+    if truth.shape != (rows,):
+        raise InputError(f"y must have one label for each of the {rows} rows, not the shape {truth.shape}.")
+    labels = truth.tolist()
+    # Sets, as NumPy would turn a number into a string to compare them.
+    if not {*model.classes.tolist(), model.reject}.intersection(labels):
+        raise InputError(
+            f"no label of y is one of the model's classes: {labels[0]!r} is not in {model.classes[:5].tolist()!r};"
+            " give the labels as the model was trained with them."
+        )
+    return truth
 
 
 def _predict(
@@ -373,9 +391,10 @@ def _is_integer(data: Matrix) -> bool:
 
 def _thresholds(values: NDArray[np.float64], unit: float, largest: int, inclusive: bool) -> NDArray[np.int64]:
     """Integers r with ``distance < r`` exactly where ``distance * unit`` is below (or, inclusive, at) the value."""
-    # A square of a tiny step can be 0, and a quotient can overflow: both mean a radius that always fires.
+    # A square of a tiny step can be 0, and a quotient can overflow: both mean a radius that always fires. The square of
+    # a huge step can be infinite, and a quotient 0: a radius that fires at distance 0 only.
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        quotients = np.where(values == 0, 0.0, values / unit)
-    limits = np.floor(quotients) + 1 if inclusive else np.ceil(quotients)
+        quotients = np.where((values == 0) | np.isinf(values), values, values / unit)
+    limits = np.floor(quotients) + 1 if inclusive else np.maximum(np.ceil(quotients), values > 0)
     thresholds: NDArray[np.int64] = np.minimum(limits, largest).astype(np.int64)
     return thresholds

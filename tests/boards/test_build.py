@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from prototile.errors import FitError, InputError, TimingError, ToolError
 BOARD = board("ice40-hx8k")
 FILES = {
     "build.json", "chip.asc", "chip.bin", "netlist.v", "pins.pcf", "placement.json", "placement.log", "synthesis.json",
-    "synthesis.log", "top.v",
+    "synthesis.log", "synthesis.ys", "techmap.v", "top.v",
 }  # fmt: skip
 
 
@@ -87,12 +88,13 @@ def test_interrupt_leaves_the_older_build_alone(step, built, echo_chip, tmp_path
         if line.startswith(step):
             raise KeyboardInterrupt
 
-    (tmp_path / "out").mkdir()
+    shutil.copytree(built.folder, tmp_path / "out")
     (tmp_path / "out" / "older").write_text("older")
+    before = contents(tmp_path / "out")
     with pytest.raises(KeyboardInterrupt):
         build(sources=echo_chip, board=BOARD, folder=tmp_path / "out", use_cache=False, progress=interrupt)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["older"]
+    assert contents(tmp_path / "out") == before
 
 
 @pytest.mark.tools
@@ -323,7 +325,7 @@ def test_logs_are_freed_of_times():
     )
 
 
-@pytest.mark.parametrize("text", [None, "{}", '{"digest": "of something else"}'])
+@pytest.mark.parametrize("text", [None, "{}", '{"digest": "of something else"}', "[" * 100_000])
 def test_only_a_build_is_replaced(echo_chip, tmp_path, text):
     (tmp_path / "thesis.txt").write_text("years of work")
     if text is not None:

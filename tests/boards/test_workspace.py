@@ -102,3 +102,12 @@ def test_a_loop_of_links_is_refused(tmp_path):
     loop.symlink_to("loop")
     with pytest.raises(InputError), whole_folder(loop / "out"):
         raise AssertionError("the block must not run")
+
+
+def test_a_current_folder_that_is_gone_is_in_nobodys_way(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with whole_folder(tmp_path / "out"):
+        pass
+    assert names(tmp_path) == ["out"]

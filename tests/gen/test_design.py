@@ -138,13 +138,50 @@ def test_exchanged_model_is_noticed(design_folder, small_model, tmp_path):
         pt.load(folder)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 99}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 99}', "[" * 100_000])
 def test_damaged_configuration_is_refused(design_folder, tmp_path, text):
     folder = tmp_path / "design"
     shutil.copytree(design_folder, folder)
     (folder / "config.json").write_text(text)
     with pytest.raises(pt.ModelFileError, match=r"config\.json .*convert the model again"):
         pt.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("board", 7), ("board", None), ("bits_choice", 3), ("configuration", 7), ("quantiser", None)]
+)
+def test_value_of_the_wrong_kind_in_the_configuration_is_refused(design_folder, tmp_path, key, value):
+    folder = tmp_path / "design"
+    shutil.copytree(design_folder, folder)
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**values, key: value}))
+    with pytest.raises(pt.ModelFileError, match=r"config\.json is damaged .*convert the model again"):
+        pt.load(folder)
+
+
+@pytest.mark.parametrize("folder", [None, 3, ["design"]])
+def test_folder_must_be_a_path(small_design, folder):
+    with pytest.raises(pt.ModelFileError, match="a design is loaded from the path of its folder, not from"):
+        pt.load(folder)
+    with pytest.raises(pt.InputError, match="folder must be a path, not"):
+        small_design.save(folder)
+
+
+@pytest.mark.parametrize("max_loss", ["a", -1, float("nan"), True])
+@pytest.mark.parametrize("bits", [4, "auto"])
+def test_max_loss_is_checked_whether_needed_or_not(small_model, max_loss, bits):
+    with pytest.raises(pt.InputError, match="max_loss must be a share between 0 and 1, not "):
+        pt.convert(small_model, bits=bits, max_loss=max_loss)
+
+
+def test_rows_of_different_lengths_are_not_explained(small_design):
+    with pytest.raises(pt.InputError, match="x must form a rectangular array"):
+        small_design.explain([[1], [2, 3]])
+
+
+def test_masked_labels_are_not_scored(small_design, small_data):
+    with pytest.raises(pt.InputError, match="y holds masked values"):
+        small_design.score(small_data[0], np.ma.array(small_data[1], mask=np.arange(60) == 7))
 
 
 def test_configuration_lists_what_was_chosen(small_design, design_folder):

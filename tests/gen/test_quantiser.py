@@ -332,3 +332,33 @@ def test_choose_bits_says_if_no_width_suffices():
 def test_choose_bits_checks(y, max_loss, message):
     with pytest.raises(InputError, match=message):
         choose_bits(one(0.5), [[1.0], [2.0]], y, max_loss=max_loss)
+
+
+def test_choose_bits_tells_text_from_numbers_among_many_classes():
+    # With many classes NumPy's own search turns numbers into text, and finds them all.
+    labels = np.arange(60)
+    model = PrototypeModel(labels[:, None].astype(float), labels)
+    with pytest.raises(
+        InputError, match=r"no label of y is one of the model's classes: '0' is not in \[0, 1, 2, 3, 4\]"
+    ):
+        choose_bits(model, model.prototypes, labels.astype(str))
+
+
+def test_choose_bits_accepts_data_of_some_classes_or_rejected_ones():
+    model = PrototypeModel([[0.0], [1.0]], ["a", "b"], radii=0.4, reject="?")
+    assert choose_bits(model, [[0.1], [0.9]], ["a", "zebra"]).curve
+    assert choose_bits(model, [[0.5], [0.5]], ["?", "?"]).curve
+
+
+@pytest.mark.parametrize("inclusive", [False, True])
+def test_radii_beside_a_huge_step(inclusive):
+    model = PrototypeModel(
+        [[0.0], [1e300], [1e299], [5e298]],
+        [0, 1, 2, 3],
+        metric="l2",
+        radii=[[1.0], [np.inf], [0.0], [1e300]],
+        radii_inclusive=inclusive,
+    )
+    quantised = Quantiser.fit(model, bits=4).apply(model)
+    # The square of a step is beyond float64: a finite radius holds the prototype alone, an infinite one all.
+    assert quantised.radii.tolist() == [1, 15**2 + 1, int(inclusive), 1]
