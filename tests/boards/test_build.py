@@ -16,8 +16,8 @@ from prototile.errors import FitError, InputError, TimingError, ToolError
 
 BOARD = board("ice40-hx8k")
 FILES = {
-    "build.json", "chip.asc", "chip.bin", "netlist.v", "pins.pcf", "placement.json", "placement.log", "synthesis.json",
-    "synthesis.log", "synthesis.ys", "techmap.v", "top.v",
+    "build.json", "chip.asc", "chip.bin", "echo_chip.v", "netlist.v", "pins.pcf",
+    "placement.json", "placement.log", "synthesis.json", "synthesis.log", "synthesis.ys", "techmap.v", "top.v",
 }  # fmt: skip
 
 
