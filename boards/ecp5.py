@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-from prototile.boards.family import BlockRamShape, Family, Part, Pll, Resources, exact_mhz
+from prototile.boards.family import BlockRamShape, Family, Part, Pll, Resources, pll_rates
 from prototile.boards.pins import Pin
-from prototile.errors import BoardError
 
 #: Limits of EHXPLLL in MHz (Lattice FPGA-TN-02200): input, output, oscillator, phase detector.
 _INPUT, _OUTPUT, _OSCILLATOR, _DETECTOR = (8, 400), (10, 400), (400, 800), (Fraction(25, 8), 400)
@@ -106,12 +105,7 @@ class Ecp5(Family):
         BoardError
             If the limits of the PLL allow no setting.
         """
-        source, wanted = exact_mhz(input_mhz), exact_mhz(output_mhz)
-        if not (_INPUT[0] <= source <= _INPUT[1] and _OUTPUT[0] <= wanted <= _OUTPUT[1]):
-            raise BoardError(
-                f"an ECP5 PLL cannot make {output_mhz} MHz from {input_mhz} MHz: "
-                f"ask for {_OUTPUT[0]} to {_OUTPUT[1]} MHz from an input of {_INPUT[0]} to {_INPUT[1]} MHz"
-            )
+        source, wanted = pll_rates("an ECP5 PLL", input_mhz, output_mhz, inputs=_INPUT, outputs=_OUTPUT)
         ratios = (
             (abs(source / input_div * feedback_div - wanted), input_div, feedback_div)
             for input_div in range(1, 129)

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from prototile.boards.pins import Pin
+from prototile.errors import BoardError
 
 #: Name under which synthesis finds the text of `Family.techmap`.
 TECHMAP_FILE = "techmap.v"
@@ -206,6 +207,25 @@ class Family(ABC):
     @abstractmethod
     def constraints(self, pins: Sequence[Pin], *, clock_in_mhz: float) -> str:
         """Text of the constraints file: where the pins are, their electrical settings, the input clock."""
+
+
+def pll_rates(
+    pll: str, input_mhz: float, output_mhz: float, *, inputs: tuple[float, float], outputs: tuple[float, float]
+) -> tuple[Fraction, Fraction]:
+    """Input and output of a PLL as exact fractions of MHz.
+
+    Raises
+    ------
+    BoardError
+        If one of them is outside its limits.
+    """
+    source, wanted = exact_mhz(input_mhz), exact_mhz(output_mhz)
+    if not (inputs[0] <= source <= inputs[1] and outputs[0] <= wanted <= outputs[1]):
+        raise BoardError(
+            f"{pll} cannot make {output_mhz} MHz from {input_mhz} MHz: "
+            f"ask for {outputs[0]} to {outputs[1]} MHz from an input of {inputs[0]} to {inputs[1]} MHz"
+        )
+    return source, wanted
 
 
 def exact_mhz(value: float) -> Fraction:

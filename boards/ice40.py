@@ -6,9 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar
 
-from prototile.boards.family import TECHMAP_FILE, BlockRamShape, Family, Part, Pll, Resources, exact_mhz
+from prototile.boards.family import TECHMAP_FILE, BlockRamShape, Family, Part, Pll, Resources, pll_rates
 from prototile.boards.pins import Pin
-from prototile.errors import BoardError
 
 #: Limits of SB_PLL40 in MHz (Lattice FPGA-DS-02029 and FPGA-DS-02008): input, output, oscillator, phase detector.
 _INPUT, _OUTPUT, _OSCILLATOR, _DETECTOR = (10, 133), (16, 275), (533, 1066), (10, 133)
@@ -94,12 +93,7 @@ class Ice40(Family):
         BoardError
             If the limits of the PLL allow no setting.
         """
-        source, wanted = exact_mhz(input_mhz), exact_mhz(output_mhz)
-        if not (_INPUT[0] <= source <= _INPUT[1] and _OUTPUT[0] <= wanted <= _OUTPUT[1]):
-            raise BoardError(
-                f"an iCE40 PLL cannot make {output_mhz} MHz from {input_mhz} MHz: "
-                f"ask for {_OUTPUT[0]} to {_OUTPUT[1]} MHz from an input of {_INPUT[0]} to {_INPUT[1]} MHz"
-            )
+        source, wanted = pll_rates("an iCE40 PLL", input_mhz, output_mhz, inputs=_INPUT, outputs=_OUTPUT)
         candidates = (
             Ice40Pll(input_mhz=source, divr=divr, divf=divf, divq=divq, from_pad=from_pad)
             for divr in range(16)

@@ -71,8 +71,8 @@ class Configuration:
     memory_register: bool = False
 
     @property
-    def pe_count(self) -> int:
-        """Processing elements of the grid."""
+    def place_count(self) -> int:
+        """Places for processing elements; one that no prototype fills stays empty."""
         return self.rows * self.columns * self.pes_per_tile
 
     @property

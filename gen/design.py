@@ -163,6 +163,11 @@ class Design:
         return row_occupancy(self.config, np.bincount(self.quantised.labels, minlength=self.config.class_count))
 
     @property
+    def pe_count(self) -> int:
+        """Processing elements: places of the grid that hold a prototype in some round."""
+        return int(self.occupied.sum())
+
+    @property
     def classes(self) -> NDArray[Any]:
         """The user's labels by class index."""
         return self.model.classes
@@ -338,7 +343,7 @@ class Design:
         """Resources without synthesis, in the names of ``report.json``."""
         from prototile.estimate import estimate
 
-        target = _board(board or self.board_name)
+        target = find_board(board or self.board_name)
         figures = estimate(self.config, self.occupied)
         offer = budget(target)
         cells, block_rams = offer.cells_of(figures), offer.block_rams_of(figures)
@@ -390,7 +395,7 @@ class Design:
         from prototile.boards.build import BuildOptions, build
         from prototile.estimate import estimate
 
-        target = _board(board or self.board_name)
+        target = find_board(board or self.board_name)
         planned = budget(target).block_rams_of(estimate(self.config, self.occupied))
         with TemporaryDirectory(prefix="prototile-") as name:
             sources = []
@@ -502,7 +507,7 @@ def convert(
     BoardError, FitError
         If there is no such board, or the model does not fit it.
     """
-    target = _board(board)
+    target = find_board(board)
     if memory is not None and memory not in MEMORIES:
         raise InputError(f"memory must be one of {', '.join(MEMORIES)}, not {memory!r}.")
     if memory_register is not None and not isinstance(memory_register, bool):
@@ -559,7 +564,14 @@ def _logic_cells(board: Board) -> int:
     return cells
 
 
-def _board(name: str) -> Board:
+def find_board(name: str) -> Board:
+    """The board of this name.
+
+    Raises
+    ------
+    InputError, BoardError
+        If it is no name, or there is none of it.
+    """
     from prototile.boards.board import board
 
     if not isinstance(name, str):

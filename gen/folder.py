@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from prototile.config import Configuration
-from prototile.design import Design, _board
+from prototile.design import Design, find_board
 from prototile.errors import DigestError, ModelFileError
 from prototile.model import AffineMap
 from prototile.quantiser import BitsChoice, BitsPoint, Quantiser
@@ -132,7 +132,7 @@ def chip(design: Design) -> Any:
         offset=tuple(design.quantiser.offset.tolist()),
         step=(design.quantiser.step,),
         classes=tuple(model.classes.tolist()),
-        baud=_board(design.board_name).baud,
+        baud=find_board(design.board_name).baud,
         reject=model.reject,
         rejects=model.reject is not None,
         prototypes=prototypes,
@@ -145,11 +145,11 @@ def _readme(design: Design) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(loader=PackageLoader("prototile"), undefined=StrictUndefined, keep_trailing_newline=True)
-    board = _board(design.board_name)
+    board = find_board(design.board_name)
     return environment.get_template("README.md.j2").render(
         config=design.config,
         digest=design.digest,
-        elements=int(design.occupied.sum()),
+        elements=design.pe_count,
         board=board,
         load=" ".join(board.load_command(f"DIR/boards/{board.name}/{board.part.family.bitstream_file}")),
     )
@@ -170,7 +170,7 @@ def _describe(design: Design) -> dict[str, Any]:
         "board": design.board_name,
         "configuration": config.to_dict(),
         "derived": {
-            "pe_count": config.pe_count,
+            "pe_count": design.pe_count,
             "words": config.words,
             "distance_width": config.distance_width,
             "key_width": config.key_width,

@@ -98,8 +98,8 @@ def converted(design: Design) -> Values:
             "rows": config.rows,
             "columns": config.columns,
             "pes_per_tile": config.pes_per_tile,
-            "pe_count": element_count(design),
-            "places": config.pe_count,
+            "pe_count": design.pe_count,
+            "places": config.place_count,
             "prototypes_per_pe": config.prototypes_per_pe,
             "lanes": config.lanes,
             "bits": config.bits,
@@ -117,18 +117,13 @@ def converted(design: Design) -> Values:
     }
 
 
-def element_count(design: Design) -> int:
-    """Processing elements that the hardware has: a place that never holds a prototype gets none."""
-    return int(design.occupied.sum())
-
-
 def pe_utilisation(design: Design) -> float:
     """Share of cycles in which an element works on distances, queries back to back, as the mean of all elements.
 
     Each prototype takes ``words`` cycles of its element in each interval.
     """
     config = design.config
-    return design.placement.used * config.words / (element_count(design) * config.interval_cycles)
+    return design.placement.used * config.words / (design.pe_count * config.interval_cycles)
 
 
 def simulated(
@@ -184,7 +179,7 @@ def built(design: Design, build: BuildReport) -> Values:
     target = board(build.board or design.board_name)
     names = ("logic_cells", "lut", "ff", "carry", "bram", "spram", "dsp", "io", "fmax_mhz")
     values: Values = {name: found.get(name) for name in names}
-    per_pe = {name: round(found[name] / element_count(design), 1) for name in names[:4] if name in found}
+    per_pe = {name: round(found[name] / design.pe_count, 1) for name in names[:4] if name in found}
     # A clock that the chip does not reach says nothing about its time.
     times = _times(design, target) if build.timing_met else dict.fromkeys(_times(design, target))
     return {

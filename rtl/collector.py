@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.buffers import IN_FLIGHT, SLOTS, in_block_ram
 from prototile.rtl.grid import GridShape
-from prototile.rtl.layout import record_layout
+from prototile.rtl.layout import TAG_WIDTH, record_layout
 
 #: `Status` of the record, as in the contract.
 IDENTIFIED, UNCERTAIN, UNKNOWN = range(3)
@@ -88,7 +88,7 @@ class Collector(wiring.Component):
                 "move": Out(1),
                 "accepted": In(1),
                 "saturated": In(saturated_width),
-                "tag": In(8),
+                "tag": In(TAG_WIDTH),
                 "o": Out(stream.Signature(record_layout(record.fields))),
                 "released": Out(1),
             }

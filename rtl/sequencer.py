@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.buffers import IN_FLIGHT, SLOTS, in_block_ram
 from prototile.rtl.grid import GridShape
-from prototile.rtl.layout import query_layout
+from prototile.rtl.layout import TAG_WIDTH, query_layout
 
 
 class Sequencer(wiring.Component):
@@ -52,7 +52,7 @@ class Sequencer(wiring.Component):
                 "o": Out(shape.hop()),
                 "accepted": Out(1),
                 "saturated": Out(saturated_width),
-                "tag": Out(8),
+                "tag": Out(TAG_WIDTH),
                 "released": In(1),
             }
         )

@@ -256,7 +256,7 @@ class Tile(wiring.Component):
         """Controls in step with the accumulators, and the pulse with the last compared bit at the first nodes.
 
         Each comes straight from a register, made of the stage before it: they reach many elements, and a look-up table
-        on the way would cost the clock. Two are inverted for that reason.
+        on the way would cost the clock.
         """
         shifts = [self.i.shift, hop.shift]
         accumulate = hop.accumulate

@@ -20,8 +20,8 @@ from prototile.errors import ToolError
 from prototile.record import RECORD_DTYPE
 from prototile.sim.words import pack_words
 
-_COLUMNS = 12
-_CHUNK_BITS = 32
+#: Numbers that the harness writes for each query: the fields of its record, and three cycles.
+_COLUMNS = 11
 
 
 def verilator_environment() -> dict[str, str]:
@@ -288,11 +288,12 @@ class VerilatedCore:
 
     def _write_queries(self, file: Path, queries: NDArray[np.integer], saturated: NDArray[np.integer]) -> None:
         config = self.config
-        chunks = -(-config.word_width // _CHUNK_BITS)
+        words = pack_words(config, queries)
+        chunks = words.shape[-1]
         row = np.dtype([("saturated", "<i8"), ("words", "<u4", (config.words, chunks))])
         table = np.zeros(len(queries), dtype=row)
         table["saturated"] = saturated
-        table["words"] = pack_words(config, queries)
+        table["words"] = words
         with file.open("wb") as sink:
             np.array([len(queries), config.words, chunks], dtype="<i8").tofile(sink)
             table.tofile(sink)

@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
     core->trace(waves, 99);
     waves->open(argc > 8 ? argv[8] : "core.fst");
 #endif
-    std::vector<int64_t> out(count * 12);
+    std::vector<int64_t> out(count * 11);
     int64_t cycle = 0, next = 0, word = 0, done = 0, quiet = 0;
     int64_t reset_for = 4;
     while (done < count) {
@@ -73,7 +73,7 @@ int main(int argc, char** argv) {
             next = done;
             word = 0;
         }
-        const bool offers = next < count && reset_for == 0 && (word > 0 ? draw() >= stall_in : draw() >= stall_in);
+        const bool offers = next < count && reset_for == 0 && draw() >= stall_in;
         core->rst = reset_for > 0;
         core->query_valid = offers;
         if (offers) {
@@ -92,7 +92,7 @@ int main(int argc, char** argv) {
         const bool takes = offers && core->query_ready;
         const bool answers = core->record_valid && core->record_ready;
         if (answers) {
-            int64_t* row = &out[done * 12];
+            int64_t* row = &out[done * 11];
             if (uint8_t(done) != core->record_tag) {
                 std::fprintf(stderr, "record %lld came with tag %d\n", (long long)done, int(core->record_tag));
                 return 4;
@@ -109,9 +109,9 @@ int main(int argc, char** argv) {
             ++done;
         }
         if (takes) {
-            if (word == 0) out[next * 12 + 8] = cycle;
+            if (word == 0) out[next * 11 + 8] = cycle;
             if (word == words - 1) {
-                out[next * 12 + 9] = cycle;
+                out[next * 11 + 9] = cycle;
                 word = 0;
                 ++next;
             } else {

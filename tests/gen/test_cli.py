@@ -241,7 +241,12 @@ def test_convert_takes_every_choice(run, model, vectors, tmp_path):
     config = pt.load(tmp_path / "d").config
     assert status == 0
     assert (config.bits, config.lanes, config.pes_per_tile, config.columns) == (6, 2, 2, 1)
-    assert (config.prototypes_per_pe, config.memory, config.memory_register, config.pe_count) == (3, "block", True, 2)
+    assert (config.prototypes_per_pe, config.memory, config.memory_register, config.place_count) == (
+        3,
+        "block",
+        True,
+        2,
+    )
     assert "1 x 1 tiles of 2, 2 PEs with up to 3 prototypes each, 6 bits, 2 lanes, block RAM" in out
     assert "report" not in out.splitlines()[-1]
 
