@@ -38,6 +38,7 @@ def configuration(rows: int, pes_per_tile: int) -> Configuration:
         class_count=rows,
         rows=rows,
         pes_per_tile=pes_per_tile,
+        memory_register=True,
     )
 
 

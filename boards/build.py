@@ -152,6 +152,7 @@ class Plan:
             *self.common_arguments,
             *self.part.family.routed_arguments(),
             *("--freq", f"{self.target_mhz:g}", "--seed", str(seed), "--timing-allow-fail"),
+            *self.part.family.place_flags,
             *self.options.place_flags,
         ]
 

@@ -125,6 +125,8 @@ class Family(ABC):
         Verilog that maps cells beside yosys' own rules, empty for none.
     synthesis_flags
         Flags of synthesis that pay on this family.
+    place_flags
+        Flags of place-and-route that pay on this family.
     slow_block_ram
         Whether block RAM takes so much of a cycle to answer that a register should follow it.
     cells_per_estimate
@@ -141,6 +143,7 @@ class Family(ABC):
     settling_us: float = 0.0
     techmap: str = ""
     synthesis_flags: tuple[str, ...] = ()
+    place_flags: tuple[str, ...] = ()
     slow_block_ram: bool = False
     cells_per_estimate: float = 1.0
 

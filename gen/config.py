@@ -12,7 +12,7 @@ MEMORIES = ("block", "logic")
 #: More elements than this in one bank would make its loop, not the accumulator, limit the clock.
 BANK_SIZE = 4
 #: Registers on the way of a query that do not depend on the shape, see `Configuration.run_cycles`.
-RUN_REGISTERS = 10
+RUN_REGISTERS = 11
 #: Cycles from the taking of a record to the start that it made room for, and of that start itself.
 IN_FLIGHT_TURN = 2
 
@@ -174,12 +174,14 @@ class Configuration:
     def run_cycles(self) -> int:
         """Cycles from a query's start until its record can be taken.
 
-        The last round ends its words and radius, its key passes tile by tile to the end of row 0, one row after another
-        reaches the collector, and the rest is a fixed way through registers.
+        The last round ends its words and radius (``not firing`` leaves with the radius's last bit), its key passes tile
+        by tile to the end of row 0, one row after another reaches the collector, and the rest is a fixed way through
+        registers.
         """
         rounds = (self.prototypes_per_pe - 1) * self.round_interval_cycles
         tiles = self.unit_latency_cycles + self.memory_register + self.bank_width + self.columns - 1
-        return rounds + self.memory_rows + tiles + self.key_width + 2 * (self.rows - 1) + RUN_REGISTERS
+        key = self.distance_width + self.position_width
+        return rounds + self.memory_rows + tiles + key + 2 * (self.rows - 1) + RUN_REGISTERS
 
     @property
     def interval_cycles(self) -> int:

@@ -164,12 +164,14 @@ def _element(config: Configuration) -> _Cells:
         cells.both += adders * (term + level + 2)
         cells.lut += adders * (term + level) * (level == 0 and config.metric == "l1")
     cells.lut += term + index_bit_count(lanes)
+    # The accumulator and its carry input; the bit of the key, the candidate, and a share of the bank's minimum.
     cells.both += width
     cells.lut += 1
-    cells.both += 1
-    cells.lut += 1
+    cells.both += 2
+    cells.lut += 0.75
     if config.radii == "prototype":
-        cells.both += 3
+        cells.both += 2
+        cells.lut += 2
         cells.ff += config.unit_latency_cycles
     if config.memory_register:
         cells.ff += lanes * bits
@@ -185,7 +187,7 @@ def _grid(config: Configuration, occupied: NDArray[np.int64]) -> _Cells:
     address = index_bit_count(config.prototypes_per_pe * config.memory_rows)
     pulses = config.place_width + config.bank_width + config.column_width
     tile = _Cells(ff=config.word_width * (1 + config.memory_register) + address + 2 + pulses, both=6, lut=3)
-    tile.add(_Cells(both=1.5, lut=3), banks)
+    tile.add(_Cells(both=2.5, lut=2), banks)
     tile.add(_Cells(both=3), banks - 1 + (config.columns > 1))
     cells.add(tile, config.rows * config.columns)
     cells.add(_Cells(both=config.key_width, ff=5, lut=2), config.rows)

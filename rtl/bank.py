@@ -9,20 +9,24 @@ from prototile.rtl.element import ProcessingElement
 
 
 def control_layout(*, radius: bool, round_width: int, pes_per_bank: int, tail_width: int) -> data.StructLayout:
-    """Controls that all banks of a tile share, in step with the accumulators.
+    """Controls that all banks of a tile share.
 
-    ``clear``, ``shift`` and ``rotate`` are those of `ProcessingElement`. ``arm`` is high in the cycle before the
-    first bit of the key, ``uncompared`` is low while its distance is there. Then ``place`` shows the bits of all
-    elements' places in turn, the first element's lowest, and one pulse of ``tail`` comes for each bit that numbers
-    banks and columns. ``round`` is the round that ends.
+    ``clear`` and ``rotate`` are those of `ProcessingElement`, in step with the accumulators. ``clear_next`` and
+    ``shift_next`` come one cycle before: each bank makes its own ``shift`` of them.
+
+    ``compared`` (only with `radius`) is high while the elements give away what is compared first: ``not firing`` and
+    the distance. Then ``place`` shows the bits of all elements' places in turn, the first element's lowest. ``arm`` is
+    high with the first of all these bits. One pulse of ``tail`` comes for each bit that numbers banks and columns, one
+    cycle later than if it were a bit of the place. ``round`` is the round that ends.
     """
     return data.StructLayout(
         {
             "clear": 1,
-            "shift": 1,
+            "clear_next": 1,
+            "shift_next": 1,
             "rotate": int(radius),
+            "compared": int(radius),
             "arm": 1,
-            "uncompared": 1,
             "place": pes_per_bank,
             "tail": tail_width,
             "round": round_width,
@@ -37,8 +41,9 @@ class Bank(wiring.Component):
     significant bit first. The place makes one winner out of equal distances, the lowest. What follows is `tail`, the
     same for all.
 
-    The loop from the candidates through their common minimum and back is the longest of the grid; it is why a bank
-    is small, and larger tiles have several.
+    The loop from the candidates through their common minimum and back cannot be cut by a register; it is why a bank is
+    small, and larger tiles have several. All that the loop meets comes from registers of the bank itself, each
+    element's bit of the key among them. So does ``shift``, which has more loads than any other control.
 
     Parameters
     ----------
@@ -62,7 +67,7 @@ class Bank(wiring.Component):
     radius_bits : In
         Bits of the elements' radii, in step with the accumulators.
     key : Out(1)
-        The key of the minimum, one cycle after its bits left the accumulators.
+        The key of the minimum, two cycles after its bits left the accumulators.
     """
 
     def __init__(
@@ -104,6 +109,13 @@ class Bank(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         controls = self.controls
+        seed = next((element.seed for element in self.elements if element is not None), 0)
+
+        # A cleared accumulator does not care for ``shift``, so any signal of the bank may decide it then. Without one,
+        # the registers of all banks would be equal, and synthesis would make one of them, far from most of its loads.
+        shift = Signal(reset_less=True)
+        m.d.sync += shift.eq(controls.shift_next | (controls.clear_next & seed))
+
         zeros = []
         any_zero = Signal()
         for place, element in enumerate(self.elements):
@@ -115,11 +127,15 @@ class Bank(wiring.Component):
                 element.enable.eq(self.enable),
                 element.prototype.eq(self.words.word_select(place, self.word_width)),
                 element.clear.eq(controls.clear),
-                element.shift.eq(controls.shift),
+                element.shift.eq(shift),
             ]
+            compared = shift
             if self.radius:
+                compared = controls.compared
                 m.d.comb += [element.rotate.eq(controls.rotate), element.radius_bit.eq(self.radius_bits[place])]
-            zeros.append(self._candidate(m, place, element.key, any_zero))
+            bit = Signal(name=f"bit_{place}", reset_less=True)
+            m.d.sync += bit.eq((element.key & compared) | controls.place[place])
+            zeros.append(self._candidate(m, place, bit, any_zero))
         m.d.comb += any_zero.eq(Cat(zeros).any())
 
         key = Signal(reset_less=True)
@@ -128,12 +144,12 @@ class Bank(wiring.Component):
         m.d.comb += self.key.eq(key)
         return m
 
-    def _candidate(self, m, place, distance_bit, any_zero):
+    def _candidate(self, m, place, bit, any_zero):
         """Whether the element may still be the minimum; returns ``candidate and its bit is 0``."""
         controls = self.controls
         candidate = Signal(name=f"candidate_{place}", reset_less=True)
         zero = Signal(name=f"zero_{place}")
-        m.d.comb += zero.eq(candidate & ~((distance_bit & ~controls.uncompared) | controls.place[place]))
+        m.d.comb += zero.eq(candidate & ~bit)
         mask, every_round = self.members[place], (1 << self.rounds) - 1
         # Not written with multiplexers: synthesis would make clock enables of them, which have the longer way.
         keeps = zero | (candidate & ~any_zero)

@@ -15,8 +15,8 @@ class ProcessingElement(wiring.Component):
     significant bit leaves first and zeros follow, so that it is clear when the last bit has left.
 
     With a `radius` the element first compares: the accumulator goes round once while the radius passes, most
-    significant bit first, and ``distance < radius`` is known when it stands as before. The key then starts with the bit
-    ``not firing``, for which every key bit is delayed by a register.
+    significant bit first, and ``distance < radius`` is known with the last bit. So the bit ``not firing``, which leads
+    the key, leaves in the last cycle of the turn.
 
     Parameters
     ----------
@@ -40,7 +40,9 @@ class ProcessingElement(wiring.Component):
     radius_bit : In(1)
         Only with `radius`: the bit of the radius for this cycle of ``rotate``.
     key : Out(1)
-        With ``shift`` the bit of the distance; with a radius one cycle later, and led by ``not firing``.
+        With ``shift`` the bit of the distance; in the last cycle of ``rotate`` the bit ``not firing``.
+    seed : Out(1)
+        The accumulator's lowest bit, see `Bank`.
     """
 
     def __init__(self, *, metric: str, bits: int, lanes: int, distance_width: int, radius: bool):
@@ -56,6 +58,7 @@ class ProcessingElement(wiring.Component):
             "clear": In(1),
             "shift": In(1),
             "key": Out(1),
+            "seed": Out(1),
         }
         if radius:
             members |= {"rotate": In(1), "radius_bit": In(1)}
@@ -71,6 +74,7 @@ class ProcessingElement(wiring.Component):
         turn = Signal()
         wrap = Signal()
         m.d.comb += [
+            self.seed.eq(accumulator[0]),
             turn.eq(self.shift | self.rotate if self.radius else self.shift),
             wrap.eq(self.rotate & top if self.radius else 0),
         ]
@@ -106,11 +110,11 @@ class ProcessingElement(wiring.Component):
         decided = Signal(reset_less=True)
         firing = Signal(reset_less=True)
         firing_next = Signal()
-        key = Signal(reset_less=True)
-        m.d.comb += firing_next.eq(Mux(decided, firing, self.radius_bit & ~top))
+        m.d.comb += [
+            firing_next.eq(Mux(decided, firing, self.radius_bit & ~top)),
+            self.key.eq(Mux(self.shift, top, ~firing_next)),
+        ]
         with m.If(self.rotate):
             m.d.sync += [decided.eq(decided | (top ^ self.radius_bit)), firing.eq(firing_next)]
         with m.Else():
             m.d.sync += [decided.eq(0), firing.eq(0)]
-        m.d.sync += key.eq(Mux(self.shift, top, ~firing_next))
-        m.d.comb += self.key.eq(key)

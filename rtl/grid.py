@@ -191,7 +191,7 @@ class Grid(wiring.Component):
                 into_tile, smaller, key_phase = tile.o, tile.smaller, tile.key_phase
                 if column == 0:
                     into_row = tile.o
-            m.submodules[f"end_{row}"] = end = RowEnd(key_width=shape.key_width, delay=2 + shape.bank_width)
+            m.submodules[f"end_{row}"] = end = RowEnd(key_width=shape.key_width, delay=3 + shape.bank_width)
             m.d.comb += [end.smaller.eq(smaller), end.key_phase.eq(key_phase)]
             ends.append(end)
         for north, south in pairwise(ends):

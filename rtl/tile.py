@@ -82,7 +82,7 @@ class Tile(wiring.Component):
 
     The way of one word: taken over from the neighbour at the end of cycle 0 (the memory reads at the same edge), in the
     distance unit in cycle 1 (2 with `memory_register`), in the accumulator at the end of cycle ``1 + latency``. All
-    controls are delayed to match. The first bit of the key leaves ``smaller`` two cycles after it left the
+    controls are delayed to match. The first bit of the key leaves ``smaller`` three cycles after it left the
     accumulator, and one more for each time that the banks are halved.
 
     Parameters
@@ -268,22 +268,21 @@ class Tile(wiring.Component):
             rotate = self._registered(m, rotate, f"rotate_{stage}")
             round_ = self._registered(m, round_, f"round_{stage}")
 
-        shift = self._registered(m, shifts[-1], "shift")
-        arm = self._registered(m, shifts[-2] & ~shifts[-1], "arm")
-        # An element with a radius puts one bit ahead of its distance, which is a cycle late therefore.
-        compared_next = shifts[-1] | shift if self.radius else shifts[-1]
+        # An element with a radius puts one bit ahead of its distance, in the last cycle of its turn.
+        compared_next = shifts[-2] | shifts[-1] if self.radius else shifts[-1]
         compared = self._registered(m, compared_next, "compared")
-        # These two reset to 0, the wrong value for a cycle in which nothing depends on them: where flip-flops can only
-        # start with 0, a 1 would become an inverter between the register and all its loads.
-        clear = self._registered(m, ~Cat(accumulate, shifts[-1], rotate).any(), "clear")
-        uncompared = self._registered(m, ~compared_next, "uncompared")
+        arm = self._registered(m, compared_next & ~compared, "arm")
+        # This resets to 0, the wrong value for a cycle in which nothing depends on it: where flip-flops can only start
+        # with 0, a 1 would become an inverter between the register and all its loads.
+        clear_next = ~Cat(accumulate, shifts[-1], rotate).any()
+        clear = self._registered(m, clear_next, "clear")
 
         # One pulse for each bit of place, bank and column. As the next ones are known, each element's bit of its place
         # comes from a register too.
         comes = [compared & ~compared_next]
         pulses = []
         count = self.place_width + self.tail_width
-        for at in range(max(1, count)):
+        for at in range(max(1, count) + 1):
             pulses.append(self._registered(m, comes[at], f"pulse_{at}"))
             comes.append(pulses[at])
         place = Cat(
@@ -294,16 +293,17 @@ class Tile(wiring.Component):
         controls = Signal(self.control_layout)
         m.d.comb += [
             controls.clear.eq(clear),
-            controls.shift.eq(shift),
+            controls.clear_next.eq(clear_next),
+            controls.shift_next.eq(shifts[-1]),
             controls.rotate.eq(self._registered(m, rotate, "rotate")),
             controls.round.eq(self._registered(m, round_, "round")),
             controls.arm.eq(arm),
-            controls.uncompared.eq(uncompared),
+            controls.compared.eq(compared if self.radius else 0),
             controls.place.eq(place),
-            controls.tail.eq(Cat(pulses[self.place_width : count])),
+            controls.tail.eq(Cat(pulses[self.place_width + 1 : count + 1])),
             self.key_phase.eq(compared | Cat(pulses[:count]).any()),
         ]
-        return controls, pulses[0]
+        return controls, pulses[1]
 
     def _radius_bits(self, m, words):
         """The lowest bit of each element's field, in step with the accumulators."""
