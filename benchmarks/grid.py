@@ -19,6 +19,7 @@ from prototile.boards.build import BuildOptions, measure
 from prototile.boards.ice40 import HX8K_CT256
 from prototile.config import Configuration
 from prototile.hardware import grid_shape, tile_images
+from prototile.nodes import Nodes
 from prototile.placement import place
 from prototile.rtl.grid import Grid
 from prototile.verilog import to_verilog
@@ -47,7 +48,10 @@ def grid_verilog(config: Configuration) -> str:
     labels = np.repeat(np.arange(config.rows), config.pes_per_row)
     prototypes = np.random.default_rng(0).integers(0, 16, (config.prototype_count, config.features))
     placement = place(config, labels)
-    return to_verilog(Grid(grid_shape(config, placement), tile_images(config, placement, prototypes, None)), "grid")
+    return to_verilog(
+        Grid(grid_shape(config, placement), tile_images(config, placement, Nodes(values=prototypes, labels=labels))),
+        "grid",
+    )
 
 
 def measure_grid(config: Configuration, seeds: int) -> tuple[int, list[float]]:

@@ -3,7 +3,14 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-METRICS = ("l1", "l2")
+METRICS = ("l1", "l2", "linf", "hamming", "box", "table")
+#: Metrics whose terms may count ``2**shift`` times, and metrics in which a prototype may ignore components.
+WEIGHTED_METRICS = ("l1", "l2")
+MASKED_METRICS = ("l1", "l2", "linf", "hamming")
+#: How the first of all prototypes is found: key bit by key bit, or in a tree of comparators, an answer a cycle.
+REDUCTIONS = ("serial", "parallel")
+#: Most neighbours that vote.
+MAX_K = 15
 #: How influence radii reach the decision: ``none``, one for all, one per class, one per prototype.
 RADII = ("none", "common", "class", "prototype")
 #: Where prototypes live: block RAM, or look-up tables.
@@ -43,6 +50,16 @@ class Configuration:
         One of `RADII`.
     min_margin
         Answers with a smaller margin are uncertain; None for no such threshold.
+    k
+        Neighbours that vote, up to `MAX_K`.
+    masked
+        Whether each prototype says which components it ignores.
+    shift_max
+        Largest local weight, as a power of two: a term counts ``2**shift`` times, shift up to this.
+    entry_max
+        Largest entry of the tables, for the metric ``table``; else 0.
+    reduction
+        One of `REDUCTIONS`. ``parallel`` takes all components at once and has one prototype an element.
     lanes
         Components that a processing element takes per cycle.
     rows, columns, pes_per_tile
@@ -62,6 +79,11 @@ class Configuration:
     class_count: int
     radii: str = "none"
     min_margin: int | None = None
+    k: int = 1
+    masked: bool = False
+    shift_max: int = 0
+    entry_max: int = 0
+    reduction: str = "serial"
     lanes: int = 1
     rows: int = 1
     columns: int = 1
@@ -87,8 +109,32 @@ class Configuration:
 
     @property
     def word_width(self) -> int:
-        """Bits of one word."""
+        """Bits of one word of a query."""
         return self.lanes * self.bits
+
+    @property
+    def shift_bits(self) -> int:
+        """Bits of a local weight's shift in memory."""
+        return self.shift_max.bit_length()
+
+    @property
+    def entry_bits(self) -> int:
+        """Bits of a table's entry."""
+        return bit_count(self.entry_max)
+
+    @property
+    def memory_component_width(self) -> int:
+        """Bits of one component of a prototype in memory."""
+        if self.metric == "box":
+            return 2 * self.bits
+        if self.metric == "table":
+            return self.entry_bits
+        return self.bits + self.masked + self.shift_bits
+
+    @property
+    def memory_word_width(self) -> int:
+        """Bits of one word of a prototype in memory."""
+        return self.lanes * self.memory_component_width
 
     @property
     def component_max(self) -> int:
@@ -97,9 +143,16 @@ class Configuration:
 
     @property
     def distance_max(self) -> int:
-        """Largest distance that two vectors can have."""
-        term = self.component_max if self.metric == "l1" else self.component_max**2
-        return self.features * term
+        """Largest distance that there can be: that of one component, times the features unless it is a maximum."""
+        term = {
+            "l1": self.component_max,
+            "l2": self.component_max**2,
+            "linf": self.component_max,
+            "hamming": self.bits,
+            "box": self.component_max,
+            "table": self.entry_max,
+        }[self.metric]
+        return (term if self.metric == "linf" else self.features * term) << self.shift_max
 
     @property
     def distance_width(self) -> int:

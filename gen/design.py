@@ -150,7 +150,7 @@ class Design:
     @cached_property
     def golden(self) -> GoldenModel:
         """The chip in integers."""
-        return GoldenModel(self.config, self.quantised.prototypes, self.quantised.labels, self.quantised.radii)
+        return GoldenModel(self.config, self.quantised.nodes)
 
     @cached_property
     def placement(self) -> Placement:
@@ -267,8 +267,7 @@ class Design:
         from prototile.rtl.top import CoreTop
         from prototile.verilog import to_verilog
 
-        model = self.quantised
-        return to_verilog(CoreTop(core(self.config, model.prototypes, model.labels, model.radii)), "prototile_core")
+        return to_verilog(CoreTop(core(self.config, self.quantised.nodes)), "prototile_core")
 
     def chip_verilog(self, divisor: int) -> str:
         """Verilog of module ``prototile_chip``, which holds the core and its serial link of `divisor` clocks a bit."""

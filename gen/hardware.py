@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prototile.config import Configuration
+from prototile.nodes import Nodes
 from prototile.placement import Placement, place
 from prototile.rtl.collector import RecordShape, Tables
 from prototile.rtl.core import Core
@@ -45,14 +46,13 @@ def is_uneven(placement: Placement) -> bool:
 def tile_images(
     config: Configuration,
     placement: Placement,
-    prototypes: NDArray[np.integer],
-    radii: NDArray[np.integer] | None,
+    nodes: Nodes,
 ) -> list[list[TileImage]]:
     """Contents of each tile, by row and column."""
-    words = _complemented_words(config, prototypes)
+    words = _complemented_words(config, nodes.values)
     if config.radii == "prototype":
-        assert radii is not None
-        words = np.hstack([words, _radius_words(config, radii)])
+        assert nodes.radii is not None
+        words = np.hstack([words, _radius_words(config, nodes.radii)])
     in_tiles = placement.prototypes.reshape(-1, config.rows, config.columns, config.pes_per_tile)
     return [
         [_tile_image(config, words, in_tiles[:, row, column]) for column in range(config.columns)]
@@ -113,25 +113,13 @@ def tables(config: Configuration, placement: Placement, radii: NDArray[np.intege
     )
 
 
-def core(
-    config: Configuration,
-    prototypes: NDArray[np.integer],
-    labels: NDArray[np.integer],
-    radii: NDArray[np.integer] | None,
-) -> Core:
-    """The core for a configuration and its arrays.
-
-    Parameters
-    ----------
-    prototypes : (prototypes, features)
-    labels : (prototypes,) class indices
-    radii : (prototypes,) or None
-    """
-    placement = place(config, np.asarray(labels, dtype=np.int64))
+def core(config: Configuration, nodes: Nodes) -> Core:
+    """The core for a configuration and the arrays of its nodes."""
+    placement = place(config, np.asarray(nodes.labels, dtype=np.int64))
     return Core(
         shape=grid_shape(config, placement),
         record=RecordShape(fields=config.record_fields(), min_margin=config.min_margin),
-        images=tile_images(config, placement, prototypes, radii),
-        tables=tables(config, placement, radii),
+        images=tile_images(config, placement, nodes),
+        tables=tables(config, placement, nodes.radii),
         query_interval=config.interval_cycles,
     )

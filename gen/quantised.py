@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from prototile.arrays import frozen
 from prototile.config import METRICS, RADII, Configuration, bit_count
 from prototile.errors import InputError
+from prototile.nodes import Nodes
 
 #: Widest component that is generated.
 MAX_BITS = 16
@@ -88,6 +89,11 @@ class QuantisedModel:
         keys = {"common": np.zeros_like(self.labels), "class": self.labels}.get(self.radii_kind)
         if keys is not None and any(np.unique(radii[keys == key]).size > 1 for key in np.unique(keys)):
             raise InputError(f"radii of the kind {self.radii_kind!r} must not differ within it.")
+
+    @property
+    def nodes(self) -> Nodes:
+        """The arrays that golden model and hardware are fed from."""
+        return Nodes(values=self.prototypes, labels=self.labels, radii=self.radii)
 
     @property
     def prototype_count(self) -> int:

@@ -335,7 +335,7 @@ class _BitsTrial:
 
     def measure(self, quantiser: Quantiser) -> BitsPoint:
         quantised = quantiser.apply(self.model)
-        golden = GoldenModel(quantised.configuration(), quantised.prototypes, quantised.labels, quantised.radii)
+        golden = GoldenModel(quantised.configuration(), quantised.nodes)
         distances = golden.distances(quantiser.quantise(self.rows)[0]).astype(np.float64)
         fires = np.ones(distances.shape, np.bool_) if quantised.radii is None else distances < quantised.radii
         answers = _predict(self.model, distances, fires, self.left_out)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prototile.config import Configuration
+from prototile.nodes import Nodes
 from prototile.record import RECORD_DTYPE, Status
 
 #: Distances in one chunk: few enough for a processor's cache, and more where threads share a matrix product.
@@ -29,13 +30,8 @@ class GoldenModel:
     config
         Fixes shapes, bits, metric, the kind of radii and the threshold of the margin; the shape of the grid plays
         no part.
-    prototypes
-        Integer array of shape (prototypes, features), ``0 .. config.component_max``.
-    labels
-        Class index of each prototype, shape (prototypes,).
-    radii
-        One integer per prototype whatever their kind, shape (prototypes,); None exactly if ``config.radii`` is
-        ``none``.
+    nodes
+        The model's arrays; radii are None exactly if ``config.radii`` is ``none``.
 
     Raises
     ------
@@ -51,14 +47,13 @@ class GoldenModel:
     with the most significant part first.
     """
 
-    def __init__(
-        self, config: Configuration, prototypes: NDArray[Any], labels: NDArray[Any], radii: NDArray[Any] | None = None
-    ) -> None:
+    def __init__(self, config: Configuration, nodes: Nodes) -> None:
+        radii = nodes.radii
         if config.metric not in ("l1", "l2"):
             raise ValueError(f"metric must be l1 or l2, not {config.metric!r}")
         shape = (config.prototype_count, config.features)
-        points = _integers(prototypes, "prototypes", shape, config.component_max)
-        classes = _integers(labels, "labels", shape[:1], config.class_count - 1)
+        points = _integers(nodes.values, "values", shape, config.component_max)
+        classes = _integers(nodes.labels, "labels", shape[:1], config.class_count - 1)
         if (radii is None) != (config.radii == "none"):
             raise ValueError(f"radii must be given exactly if the configuration has some, which are {config.radii!r}")
         self.config = config

@@ -36,7 +36,7 @@ def test_recipes_reach_their_accuracy_at_four_bits(name, least, largest_loss):
     assert model.predict(split.X_test).tolist() == estimator.predict(split.X_test).tolist()
     quantiser = Quantiser.fit(model, split.X_train, bits=DEMO_BITS)
     quantised = quantiser.apply(model)
-    golden = GoldenModel(quantised.configuration(), quantised.prototypes, quantised.labels)
+    golden = GoldenModel(quantised.configuration(), quantised.nodes)
     records = golden.decide(*quantiser.quantise(model.transform(split.X_test)))
     accuracy = np.mean(model.to_labels(records["label"], records["status"]) == split.y_test)
     assert accuracy >= least

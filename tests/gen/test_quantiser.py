@@ -247,7 +247,7 @@ class TestQuantisedModel:
             ({"radii": np.array([1, 2]), "radii_kind": "common"}, "must not differ within it"),
             ({"radii": np.array([1, 8]), "radii_kind": "prototype"}, r"radii must lie in 0 \.\. 7, not 1 \.\. 8"),
             ({"radii": np.array([1]), "radii_kind": "prototype"}, "radii must be 2 integers"),
-            ({"metric": "linf"}, "none that the chip has"),
+            ({"metric": "cosine"}, "none that the chip has"),
         ],
     )
     def test_contradictions_are_refused(self, changes, message):
@@ -288,7 +288,7 @@ def test_choose_bits_measures_what_golden_model_and_float_model_say():
     point = choice.curve[-1]
     quantiser = Quantiser.fit(model, split.X_train, bits=choice.bits)
     quantised = quantiser.apply(model)
-    records = GoldenModel(quantised.configuration(), quantised.prototypes, quantised.labels).decide(
+    records = GoldenModel(quantised.configuration(), quantised.nodes).decide(
         *quantiser.quantise(model.transform(split.X_train))
     )
     labels = model.to_labels(records["label"], records["status"])
@@ -302,7 +302,7 @@ def test_choose_bits_with_radii_and_reject():
     choice = choose_bits(model, X, max_loss=0.005)
     quantiser = Quantiser.fit(model, X, bits=choice.bits)
     quantised = quantiser.apply(model)
-    golden = GoldenModel(quantised.configuration(), quantised.prototypes, quantised.labels, quantised.radii)
+    golden = GoldenModel(quantised.configuration(), quantised.nodes)
     records = golden.decide(*quantiser.quantise(X))
     labels = model.to_labels(records["label"], records["status"])
     assert set(labels) == {"a", "b", "?"}

@@ -6,6 +6,7 @@ import pytest
 
 from prototile.config import Configuration
 from prototile.hardware import core
+from prototile.nodes import Nodes
 from prototile.placement import segment_count
 from prototile.rtl.top import CoreTop
 from prototile.sim.golden import GoldenModel
@@ -18,18 +19,15 @@ class Case:
     """A configuration with its arrays and queries that make ties and meet extremes."""
 
     config: Configuration
-    prototypes: np.ndarray
-    labels: np.ndarray
-    radii: np.ndarray | None
+    nodes: Nodes
     queries: np.ndarray
     saturated: np.ndarray
 
     def verilog(self):
-        return to_verilog(CoreTop(core(self.config, self.prototypes, self.labels, self.radii)), "prototile_core")
+        return to_verilog(CoreTop(core(self.config, self.nodes)), "prototile_core")
 
     def golden(self):
-        model = GoldenModel(self.config, self.prototypes, self.labels, self.radii)
-        return model.decide(self.queries, self.saturated)
+        return GoldenModel(self.config, self.nodes).decide(self.queries, self.saturated)
 
     def compiled(self, folder):
         source = folder / "prototile_core.v"
@@ -72,9 +70,7 @@ def draw(seed: int, **fixed) -> Case:
     queries[1], queries[2] = 0, config.component_max
     return Case(
         config=config,
-        prototypes=points,
-        labels=labels,
-        radii=_radii(config, numbers, labels),
+        nodes=Nodes(values=points, labels=labels, radii=_radii(config, numbers, labels)),
         queries=queries,
         saturated=numbers.integers(0, config.features + 1, len(queries)),
     )

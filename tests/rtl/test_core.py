@@ -63,7 +63,7 @@ def test_a_wrong_prototype_is_noticed(draw, tmp_path):
     case = draw(3, radii="none", prototypes_per_pe=1)
     golden = case.golden()
     winner = golden["prototype"][0]
-    case.prototypes[winner, 0] ^= 1
+    case.nodes.values[winner, 0] ^= 1
     records = case.compiled(tmp_path).run(case.queries, case.saturated).records
     assert any((records[name] != golden[name]).any() for name in golden.dtype.names)
 

@@ -12,6 +12,7 @@ import pytest
 from prototile.config import Configuration
 from prototile.errors import ToolError
 from prototile.hardware import core
+from prototile.nodes import Nodes
 from prototile.record import RECORD_DTYPE, Status
 from prototile.rtl.top import CoreTop
 from prototile.sim.bench import announced_tests, choose_vectors, run_bench, write_bench
@@ -73,7 +74,7 @@ def vectors(model: tuple[np.ndarray, np.ndarray]) -> Vectors:
     rng = np.random.default_rng(4)
     queries = np.vstack([prototypes, rng.integers(0, 8, (300, 5))])
     saturated = rng.integers(0, 3, len(queries))
-    records = GoldenModel(CONFIG, prototypes, LABELS, radii).decide(queries, saturated)
+    records = GoldenModel(CONFIG, Nodes(values=prototypes, labels=LABELS, radii=radii)).decide(queries, saturated)
     rows = choose_vectors(CONFIG, records, 10)
     return Vectors(queries[rows], saturated[rows], records[rows])
 
@@ -81,7 +82,7 @@ def vectors(model: tuple[np.ndarray, np.ndarray]) -> Vectors:
 @pytest.fixture(scope="session")
 def verilog(model: tuple[np.ndarray, np.ndarray]) -> str:
     prototypes, radii = model
-    return to_verilog(CoreTop(core(CONFIG, prototypes, LABELS, radii)), "prototile_core")
+    return to_verilog(CoreTop(core(CONFIG, Nodes(values=prototypes, labels=LABELS, radii=radii))), "prototile_core")
 
 
 @pytest.fixture
@@ -271,7 +272,7 @@ def test_flipped_prototype_bit_is_found(design: Path, tmp_path: Path, model: tup
     prototypes, radii = model
     flipped = prototypes.copy()
     flipped[4, 2] ^= 1
-    text = to_verilog(CoreTop(core(CONFIG, flipped, LABELS, radii)), "prototile_core")
+    text = to_verilog(CoreTop(core(CONFIG, Nodes(values=flipped, labels=LABELS, radii=radii))), "prototile_core")
     (design / "rtl" / "prototile_core.v").write_text(text)
     result = run_bench(design, simulator=EITHER, build=tmp_path / "build", count=FEW)
     assert {"back_to_back", "random_stalls"} <= set(result.failed)

@@ -8,8 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prototile.config import Configuration
+from prototile.nodes import Nodes
 from prototile.record import RECORD_DTYPE, Status
 from prototile.sim.golden import GoldenModel
+
+
+def golden_of(config, prototypes, labels, radii=None):
+    return GoldenModel(config, Nodes(values=prototypes, labels=labels, radii=radii))
 
 
 def restate(config, prototypes, labels, radii, query, saturated):
@@ -80,7 +85,7 @@ def cases(draw):
 @given(cases())
 def test_records_equal_the_restatement(case):
     config, prototypes, labels, radii, queries, saturated = case
-    golden = GoldenModel(
+    golden = golden_of(
         config, np.array(prototypes), np.array(labels), None if radii is None else np.array(radii, np.int64)
     )
     records = golden.decide(np.array(queries), np.array(saturated))
@@ -96,7 +101,7 @@ def test_records_equal_the_restatement(case):
 @given(cases())
 def test_distances_equal_the_definition(case):
     config, prototypes, labels, radii, queries, _ = case
-    golden = GoldenModel(config, np.array(prototypes), np.array(labels), None if radii is None else np.array(radii))
+    golden = golden_of(config, np.array(prototypes), np.array(labels), None if radii is None else np.array(radii))
     power = 1 if config.metric == "l1" else 2
     expected = [[sum(abs(a - b) ** power for a, b in zip(q, p, strict=True)) for p in prototypes] for q in queries]
     assert golden.distances(np.array(queries)).tolist() == expected
@@ -120,7 +125,7 @@ def test_large_random_model_over_several_chunks(metric, bits, with_radii, monkey
     labels = random.integers(0, 7, 300)
     radii = random.integers(0, config.distance_max + 2, 300) if with_radii else None
     queries = random.integers(0, 1 << bits, (50, 64))
-    records = GoldenModel(config, prototypes, labels, radii).decide(queries)
+    records = golden_of(config, prototypes, labels, radii).decide(queries)
     for record, query in zip(records, queries.tolist(), strict=True):
         expected = restate(
             config, prototypes.tolist(), labels.tolist(), None if radii is None else radii.tolist(), query, 0
@@ -132,7 +137,7 @@ def test_large_random_model_over_several_chunks(metric, bits, with_radii, monkey
 def test_worst_case_does_not_overflow(metric, features):
     config = Configuration(features=features, bits=16, metric=metric, prototype_count=2, class_count=2)
     prototypes = np.stack([np.zeros(features, np.uint16), np.full(features, 65535, np.uint16)])
-    record = GoldenModel(config, prototypes, np.array([1, 0])).decide(prototypes[1:])[0]
+    record = golden_of(config, prototypes, np.array([1, 0])).decide(prototypes[1:])[0]
     assert record["distance"] == 0
     assert record["margin"] == features * (65535 if metric == "l1" else 65535**2) == config.distance_max
 
@@ -143,7 +148,7 @@ def test_no_partial_sum_overflows(bits):
     prototypes = np.stack([np.zeros(600, int), np.full(600, top)])
     for metric, largest in (("l1", 600 * top), ("l2", 600 * top**2)):
         config = Configuration(features=600, bits=bits, metric=metric, prototype_count=2, class_count=2)
-        golden = GoldenModel(config, prototypes, np.array([0, 1]))
+        golden = golden_of(config, prototypes, np.array([0, 1]))
         assert golden.distances(prototypes).tolist() == [[0, largest], [largest, 0]]
 
 
@@ -155,7 +160,7 @@ def test_a_product_beyond_exact_floating_point_is_still_exact():
     query = prototypes.copy()
     query[0, 0] = 65534
     assert int(query[0].astype(np.int64) @ prototypes[0].astype(np.int64)) > 1 << 53
-    assert GoldenModel(config, prototypes, np.array([0])).distances(query)[0, 0] == 1
+    assert golden_of(config, prototypes, np.array([0])).distances(query)[0, 0] == 1
 
 
 def test_keys_beyond_exact_floating_point_are_still_exact():
@@ -165,7 +170,7 @@ def test_keys_beyond_exact_floating_point_are_still_exact():
     prototypes = 65535 - random.integers(0, 2, (1025, 4096))
     labels = random.integers(0, 3, 1025)
     queries = 65535 - random.integers(0, 2, (5, 4096))
-    records = GoldenModel(config, prototypes, labels).decide(queries)
+    records = golden_of(config, prototypes, labels).decide(queries)
     distances = np.stack([((prototypes - query) ** 2).sum(axis=1) for query in queries])
     assert records["prototype"].tolist() == distances.argmin(axis=1).tolist()
     assert records["distance"].tolist() == distances.min(axis=1).tolist()
@@ -173,7 +178,7 @@ def test_keys_beyond_exact_floating_point_are_still_exact():
 
 def test_no_queries_give_no_records():
     config = Configuration(features=3, bits=2, metric="l1", prototype_count=1, class_count=1)
-    golden = GoldenModel(config, np.zeros((1, 3), int), np.array([0]))
+    golden = golden_of(config, np.zeros((1, 3), int), np.array([0]))
     assert golden.decide(np.empty((0, 3), int)).shape == (0,)
 
 
@@ -181,7 +186,7 @@ def test_a_changed_radius_changes_the_record():
     config = Configuration(features=1, bits=4, metric="l1", prototype_count=2, class_count=2, radii="prototype")
     prototypes, labels, query = np.array([[0], [6]]), np.array([0, 1]), np.array([[2]])
     statuses = [
-        GoldenModel(config, prototypes, labels, np.array(radii)).decide(query)["status"][0]
+        golden_of(config, prototypes, labels, np.array(radii)).decide(query)["status"][0]
         for radii in ([2, 4], [3, 4], [3, 5], [2, 5])
     ]
     assert statuses == [Status.UNKNOWN, Status.IDENTIFIED, Status.UNCERTAIN, Status.IDENTIFIED]
@@ -194,9 +199,9 @@ GOOD = {"config": CONFIG, "prototypes": np.zeros((2, 2), int), "labels": np.arra
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"prototypes": np.zeros((2, 2))}, TypeError, "prototypes must be integers, not float64"),
-        ({"prototypes": np.zeros((2, 3), int)}, ValueError, r"prototypes must have the shape \(2, 2\), not \(2, 3\)"),
-        ({"prototypes": np.full((2, 2), 4)}, ValueError, r"prototypes must lie in 0 \.\. 3, not 4 \.\. 4"),
+        ({"prototypes": np.zeros((2, 2))}, TypeError, "values must be integers, not float64"),
+        ({"prototypes": np.zeros((2, 3), int)}, ValueError, r"values must have the shape \(2, 2\), not \(2, 3\)"),
+        ({"prototypes": np.full((2, 2), 4)}, ValueError, r"values must lie in 0 \.\. 3, not 4 \.\. 4"),
         ({"labels": np.array([0, 2])}, ValueError, r"labels must lie in 0 \.\. 1"),
         ({"radii": np.array([1, 1])}, ValueError, "radii must be given exactly if"),
         ({"config": replace(CONFIG, radii="class")}, ValueError, "radii must be given exactly if"),
@@ -205,7 +210,7 @@ GOOD = {"config": CONFIG, "prototypes": np.zeros((2, 2), int), "labels": np.arra
 )
 def test_contradictions_are_refused(changes, error, message):
     with pytest.raises(error, match=message):
-        GoldenModel(**{**GOOD, **changes})
+        golden_of(**{**GOOD, **changes})
 
 
 @pytest.mark.parametrize(
@@ -220,9 +225,9 @@ def test_contradictions_are_refused(changes, error, message):
 )
 def test_wrong_queries_are_refused(queries, error):
     with pytest.raises(error, match="Q must"):
-        GoldenModel(**GOOD).decide(queries)
+        golden_of(**GOOD).decide(queries)
 
 
 def test_more_saturated_components_than_there_are_is_refused():
     with pytest.raises(ValueError, match="saturated must lie in 0"):
-        GoldenModel(**GOOD).decide(np.zeros((1, 2), int), np.array([3]))
+        golden_of(**GOOD).decide(np.zeros((1, 2), int), np.array([3]))
