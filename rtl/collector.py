@@ -10,9 +10,7 @@ from amaranth.lib.wiring import In, Out
 from prototile.rtl.buffers import IN_FLIGHT, SLOTS, in_block_ram
 from prototile.rtl.grid import GridShape
 from prototile.rtl.layout import TAG_WIDTH, record_layout
-
-#: `Status` of the record, as in the contract.
-IDENTIFIED, UNCERTAIN, UNKNOWN = range(3)
+from prototile.rtl.record import First, RecordShape, judged, margin_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +31,6 @@ class Tables:
     prototypes: list[int]
     classes: list[int | None]
     radii: list[int] | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordShape:
-    """Fields of the record, as in `record_layout`, and what decides the status."""
-
-    fields: tuple[tuple[str, int, bool], ...]
-    min_margin: int | None
-
-    def width(self, name: str) -> int:
-        """Bits of a field."""
-        return next(width for field, width, _ in self.fields if field == name)
 
 
 class Collector(wiring.Component):
@@ -227,46 +213,36 @@ class Collector(wiring.Component):
 
     def _answer(self, m, done, best, runner):
         """Make the record of the two best, and wait for the output register."""
-        index_width = self.record.width("prototype")
         has_radii = self.shape.radius or self.tables.radii is not None
-        best_distance, runner_distance = best.order[index_width:-1], runner.order[index_width:-1]
+        index_width = self.record.width("prototype")
+        first, second = best.first(index_width), runner.first(index_width)
 
         subtracted = Signal()
         margin = Signal(signed(self.record.width("margin")), reset_less=True)
-        judged = Signal()
-        close = Signal()
+        waiting = Signal()
         taken = Signal()
-        m.d.sync += [
-            subtracted.eq(done),
-            margin.eq(Mux(runner.valid, runner_distance - best_distance, 0)),
-        ]
-        m.d.comb += close.eq(0 if self.record.min_margin is None else margin < self.record.min_margin)
+        m.d.sync += [subtracted.eq(done), margin.eq(margin_of(first, second))]
         with m.If(subtracted):
-            m.d.sync += judged.eq(1)
+            m.d.sync += waiting.eq(1)
         with m.Elif(taken):
-            m.d.sync += judged.eq(0)
+            m.d.sync += waiting.eq(0)
 
         saturated, tag = self._sidebands(m, taken)
         output = Signal(self.o.payload.shape(), reset_less=True)
         output_valid = Signal()
-        not_firing = best.order[-1] & has_radii
-        other_fires = runner.valid & ~runner.order[-1] & has_radii
         m.d.comb += [
-            taken.eq(judged & (~output_valid | self.o.ready)),
+            taken.eq(waiting & (~output_valid | self.o.ready)),
             self.released.eq(output_valid & self.o.ready),
             self.o.valid.eq(output_valid),
             self.o.payload.eq(output),
         ]
+        fields = judged(
+            self.record, first, second, prototype=best.order[:index_width], margin=margin, has_radii=has_radii
+        )
         with m.If(taken):
             m.d.sync += [
                 output_valid.eq(1),
-                output.prototype.eq(best.order[:index_width]),
-                output.distance.eq(best_distance),
-                output.label.eq(best.class_),
-                output.runner_up.eq(Mux(runner.valid, Cat(runner.class_, 0), -1)),
-                output.margin.eq(margin),
-                output.status.eq(Mux(not_firing, UNKNOWN, Mux(other_fires | close, UNCERTAIN, IDENTIFIED))),
-                output.tie.eq(runner.valid & (margin == 0) & (best.order[-1] == runner.order[-1])),
+                *(output[name].eq(value) for name, value in fields.items()),
                 output.saturated.eq(saturated),
                 output.tag.eq(tag),
             ]
@@ -302,3 +278,12 @@ class Kept:
         self.valid = Signal(name=f"{name}_valid")
         self.class_ = Signal(class_width, name=f"{name}_class", reset_less=True)
         self.order = Signal(order_width, name=f"{name}_order", reset_less=True)
+
+    def first(self, index_width: int) -> First:
+        """What the record says of it."""
+        return First(
+            valid=self.valid,
+            class_=self.class_,
+            distance=self.order[index_width:-1],
+            not_firing=self.order[-1],
+        )

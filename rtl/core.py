@@ -4,9 +4,10 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from prototile.rtl.collector import Collector, RecordShape, Tables
+from prototile.rtl.collector import Collector, Tables
 from prototile.rtl.grid import Grid, GridShape, TileImage
 from prototile.rtl.layout import query_layout, record_layout
+from prototile.rtl.record import RecordShape
 from prototile.rtl.sequencer import Sequencer
 
 
