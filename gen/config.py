@@ -20,6 +20,8 @@ MEMORIES = ("block", "logic")
 BANK_SIZE = 4
 #: Registers on the way of a query that do not depend on the shape, see `Configuration.run_cycles`.
 RUN_REGISTERS = 11
+#: Registers on the way from the list of neighbours to its votes.
+VOTE_REGISTERS = 3
 #: Cycles from the taking of a record to the start that it made room for, and of that start itself.
 IN_FLIGHT_TURN = 2
 
@@ -156,8 +158,10 @@ class Configuration:
 
     @property
     def distance_width(self) -> int:
-        """Bits of a distance; with a radius per prototype of one more, the radius that always fires."""
-        return bit_count(self.distance_max + (self.radii == "prototype"))
+        """Bits of a distance, and of one more where there is a radius per prototype, which always fires, or where
+        several neighbours vote: a row that has no more of them answers with all ones.
+        """
+        return bit_count(self.distance_max + (self.radii == "prototype" or self.k > 1))
 
     @property
     def index_width(self) -> int:
@@ -210,18 +214,50 @@ class Configuration:
         return self.words + (self.distance_width if self.radii == "prototype" else 0)
 
     @property
-    def round_interval_cycles(self) -> int:
-        """Cycles from one round to the next: words, own radius and distance one after another.
+    def memory_depth(self) -> int:
+        """Rows of a tile's memory; of a table each is one of as many as a component has levels."""
+        rows = self.prototypes_per_pe * self.memory_rows
+        return rows << self.bits if self.metric == "table" else rows
 
-        Before the next keys arrive, those of all rows must have left for the collector, a row every second cycle.
+    @property
+    def pass_interval_cycles(self) -> int:
+        """Cycles from one readout of the distances to the next, where several neighbours vote.
+
+        What the row's end found must come back to the bank that had it: through all columns east, and west again. And
+        the keys of all rows must have left for the collector, a row every second cycle.
         """
-        return max(self.memory_rows + self.distance_width, self.key_width + 2 * self.rows)
+        own = int(self.radii == "prototype")
+        back = self.distance_width + self.bank_width + 2 * (self.columns - 1) + own + 4
+        return max(back, self.key_width + 2 * self.rows)
+
+    @property
+    def round_interval_cycles(self) -> int:
+        """Cycles from one round to the next: words, own radius and distance one after another, `k` times the distance.
+
+        Before the next keys arrive, those of all rows must have left for the collector, a row every second cycle, and
+        the votes must have been counted.
+        """
+        last = max(self.memory_rows + self.distance_width, self.key_width + 2 * self.rows)
+        if self.k == 1:
+            return last
+        return (self.k - 1) * self.pass_interval_cycles + max(last, 2 * self.rows + self.vote_cycles)
+
+    @property
+    def vote_cycles(self) -> int:
+        """Cycles in which the votes of `k` neighbours are counted, one neighbour a cycle."""
+        return self.k + VOTE_REGISTERS if self.k > 1 else 0
 
     @property
     def unit_latency_cycles(self) -> int:
-        """Cycles from a word at a distance unit to its term: see ``DistanceUnit``."""
-        lane = 1 if self.metric == "l1" else 2 if self.bits <= 4 else 3
-        return lane + index_bit_count(self.lanes)
+        """Cycles from a word at a distance unit to its term: those of a lane, and one for each level of their tree.
+
+        A count of differing bits is registered once, then after every second level of the adders that join its
+        numbers, a third of the bits rounded up.
+        """
+        if self.metric == "hamming":
+            return 1 + -(-index_bit_count(-(-(self.word_width + 1) // 3)) // 2)
+        lane = {"l1": 1, "l2": 2 if self.bits <= 4 else 3, "linf": 2, "box": 2, "table": 1}[self.metric]
+        return lane + (self.shift_max > 0) + index_bit_count(self.lanes)
 
     @property
     def run_cycles(self) -> int:
@@ -231,10 +267,10 @@ class Configuration:
         by tile to the end of row 0, one row after another reaches the collector, and the rest is a fixed way through
         registers.
         """
-        rounds = (self.prototypes_per_pe - 1) * self.round_interval_cycles
+        rounds = (self.prototypes_per_pe - 1) * self.round_interval_cycles + (self.k - 1) * self.pass_interval_cycles
         tiles = self.unit_latency_cycles + self.memory_register + self.bank_width + self.columns - 1
         key = self.distance_width + self.position_width
-        return rounds + self.memory_rows + tiles + key + 2 * (self.rows - 1) + RUN_REGISTERS
+        return rounds + self.memory_rows + tiles + key + 2 * (self.rows - 1) + self.vote_cycles + RUN_REGISTERS
 
     @property
     def interval_cycles(self) -> int:

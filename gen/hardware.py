@@ -8,6 +8,7 @@ from prototile.nodes import Nodes
 from prototile.placement import Placement, place
 from prototile.rtl.collector import Tables
 from prototile.rtl.core import Core
+from prototile.rtl.distance import UnitShape
 from prototile.rtl.grid import GridShape, TileImage
 from prototile.rtl.record import RecordShape
 
@@ -15,9 +16,9 @@ from prototile.rtl.record import RecordShape
 def grid_shape(config: Configuration, placement: Placement) -> GridShape:
     """The shape that the hardware is built from."""
     return GridShape(
-        metric=config.metric,
-        bits=config.bits,
-        lanes=config.lanes,
+        unit=unit_shape(config),
+        passes=config.k,
+        pass_interval=config.pass_interval_cycles,
         words=config.words,
         memory_rows=config.memory_rows,
         pes_per_bank=config.pes_per_bank,
@@ -38,22 +39,31 @@ def grid_shape(config: Configuration, placement: Placement) -> GridShape:
     )
 
 
+def unit_shape(config: Configuration) -> UnitShape:
+    """The distance unit of each element."""
+    return UnitShape(
+        metric=config.metric,
+        bits=config.bits,
+        lanes=config.lanes,
+        masked=config.masked,
+        shift_max=config.shift_max,
+        entry_bits=config.entry_bits,
+        quiet=config.k > 1,
+    )
+
+
 def is_uneven(placement: Placement) -> bool:
     """Whether some element holds a prototype in some rounds only."""
     held = placement.prototypes >= 0
     return bool(np.any(held.any(axis=0) & ~held.all(axis=0)))
 
 
-def tile_images(
-    config: Configuration,
-    placement: Placement,
-    nodes: Nodes,
-) -> list[list[TileImage]]:
+def tile_images(config: Configuration, placement: Placement, nodes: Nodes) -> list[list[TileImage]]:
     """Contents of each tile, by row and column."""
-    words = _complemented_words(config, nodes.values)
+    words = memory_words(config, nodes)
     if config.radii == "prototype":
         assert nodes.radii is not None
-        words = np.hstack([words, _radius_words(config, nodes.radii)])
+        words = np.concatenate([words, _radius_words(config, words.shape, nodes.radii)], axis=2)
     in_tiles = placement.prototypes.reshape(-1, config.rows, config.columns, config.pes_per_tile)
     return [
         [_tile_image(config, words, in_tiles[:, row, column]) for column in range(config.columns)]
@@ -61,21 +71,59 @@ def tile_images(
     ]
 
 
-def _complemented_words(config: Configuration, prototypes: NDArray[np.integer]) -> NDArray[np.object_]:
-    """(prototypes, words) integers: component j of a word in bits ``j * bits`` and up, all bits inverted."""
-    padded = np.zeros((len(prototypes), config.words * config.lanes), dtype=object)
-    padded[:, : config.features] = prototypes.astype(object)
-    lanes = padded.reshape(len(prototypes), config.words, config.lanes)
-    words = np.full(lanes.shape[:2], (1 << config.word_width) - 1, dtype=object)
+def memory_words(config: Configuration, nodes: Nodes) -> NDArray[np.object_]:
+    """Words of the prototypes' memories, as `prototile.rtl.distance.lanes` wants them.
+
+    Returns
+    -------
+    (memories, prototypes, words, levels) object array of ints
+        One memory with words of all lanes, component j from bit ``j * memory_component_width`` on; or, for tables, one
+        memory a lane. Levels are those of a query's component for tables, else there is one.
+    """
+    components = _padded(config, _components(config, nodes))
+    lanes = components.reshape(len(components), config.words, config.lanes, -1)
+    if config.metric == "table":
+        return np.moveaxis(lanes, 2, 0)
+    words = np.zeros(lanes.shape[:2], dtype=object)
     for lane in range(config.lanes):
-        words = words ^ (lanes[:, :, lane] << (lane * config.bits))
-    return words
+        words = words | (lanes[:, :, lane, 0] << (lane * config.memory_component_width))
+    return words[None, :, :, None]
 
 
-def _radius_words(config: Configuration, radii: NDArray[np.integer]) -> NDArray[np.object_]:
-    """(prototypes, distance_width) words of one bit of the radius each, most significant first."""
+def _components(config: Configuration, nodes: Nodes) -> NDArray[np.object_]:
+    """(prototypes, features, levels) contents of a component in memory."""
+    values = nodes.values.astype(object)
+    largest = config.component_max
+    if config.metric == "table":
+        return values
+    if config.metric == "box":
+        return (largest - values[:, :, 1] | values[:, :, 0] << config.bits)[:, :, None]
+    word = largest - values
+    width = config.bits
+    if config.masked:
+        assert nodes.masks is not None
+        word = word | (~nodes.masks).astype(int).astype(object) << width
+        width += 1
+    if config.shift_max:
+        assert nodes.shifts is not None
+        word = word | nodes.shifts.astype(object) << width
+    return word[:, :, None]
+
+
+def _padded(config: Configuration, components: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Fill the last word with components that add nothing to a query's zeros."""
+    count, _, levels = components.shape
+    nothing = 0 if config.metric == "table" else config.component_max
+    padding = np.full((count, config.words * config.lanes - config.features, levels), nothing, dtype=object)
+    return np.concatenate([components, padding], axis=1)
+
+
+def _radius_words(config: Configuration, shape: tuple[int, ...], radii: NDArray[np.integer]) -> NDArray[np.object_]:
+    """Words of one bit of the radius each, most significant first, whatever the query's component is."""
+    memories, _, _, levels = shape
     places = range(config.distance_width - 1, -1, -1)
-    return np.array([[int(radius) >> place & 1 for place in places] for radius in radii], dtype=object)
+    bits = np.array([[int(radius) >> place & 1 for place in places] for radius in radii], dtype=object)
+    return np.broadcast_to(bits[None, :, :, None], (memories, *bits.shape, levels))
 
 
 def _tile_image(config: Configuration, words: NDArray[np.object_], held: NDArray[np.int64]) -> TileImage:
@@ -83,14 +131,13 @@ def _tile_image(config: Configuration, words: NDArray[np.object_], held: NDArray
     members = [sum(1 << round_ for round_ in range(len(held)) if held[round_, at] >= 0) for at in range(held.shape[1])]
     while len(members) > 1 and not members[-1]:
         members.pop()
-    memory: list[int] = []
-    for round_ in held:
-        rows = np.zeros(words.shape[1], dtype=object)
-        for at in range(len(members)):
-            if round_[at] >= 0:
-                rows = rows | (words[round_[at]] << (at * config.word_width))
-        memory.extend(int(row) for row in rows)
-    return TileImage(memory=memory, members=members)
+    memories, _, rows, levels = words.shape
+    width = config.memory_word_width // memories
+    contents = np.zeros((memories, len(held), rows, levels), dtype=object)
+    for at in range(len(members)):
+        for round_ in np.flatnonzero(held[:, at] >= 0):
+            contents[:, round_] |= words[:, held[round_, at]] << (at * width)
+    return TileImage(memories=[[int(row) for row in memory.ravel()] for memory in contents], members=members)
 
 
 def tables(config: Configuration, placement: Placement, radii: NDArray[np.integer] | None) -> Tables:

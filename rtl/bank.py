@@ -5,14 +5,18 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.checks import positive
+from prototile.rtl.distance import UnitShape
 from prototile.rtl.element import ProcessingElement
 
 
-def control_layout(*, radius: bool, round_width: int, pes_per_bank: int, tail_width: int) -> data.StructLayout:
+def control_layout(
+    *, radius: bool, keeps: bool, round_width: int, pes_per_bank: int, tail_width: int
+) -> data.StructLayout:
     """Controls that all banks of a tile share.
 
-    ``clear`` and ``rotate`` are those of `ProcessingElement`, in step with the accumulators. ``clear_next`` and
-    ``shift_next`` come one cycle before: each bank makes its own ``shift`` of them.
+    ``clear``, ``rotate`` (only with `radius`) and ``keep`` (only with `keeps`) are those of `ProcessingElement`, in step
+    with the accumulators. ``clear_next`` and ``shift_next`` come one cycle before: each bank makes its own ``shift`` of
+    them. ``load`` (only with `keeps`) is high while accumulators take terms.
 
     ``compared`` (only with `radius`) is high while the elements give away what is compared first: ``not firing`` and
     the distance. Then ``place`` shows the bits of all elements' places in turn, the first element's lowest. ``arm`` is
@@ -25,6 +29,8 @@ def control_layout(*, radius: bool, round_width: int, pes_per_bank: int, tail_wi
             "clear_next": 1,
             "shift_next": 1,
             "rotate": int(radius),
+            "keep": int(keeps),
+            "load": int(keeps),
             "compared": int(radius),
             "arm": 1,
             "place": pes_per_bank,
@@ -45,9 +51,12 @@ class Bank(wiring.Component):
     small, and larger tiles have several. All that the loop meets comes from registers of the bank itself, each
     element's bit of the key among them. So does ``shift``, which has more loads than any other control.
 
+    With `keeps` the search may be done again and again: a pulse of ``advance`` after it says that this bank's minimum
+    was that of the whole row, and the element that had it stays out of the following ones until new words come.
+
     Parameters
     ----------
-    metric, bits, lanes, distance_width, radius
+    unit, distance_width, radius, keeps
         As in `ProcessingElement`.
     members
         For each element the rounds in which it holds a prototype, as a bit mask. An element without any is left out.
@@ -63,9 +72,11 @@ class Bank(wiring.Component):
     query, enable : In
         Word of the query, and whether it is one.
     words : In
-        Complemented words of the elements' prototypes side by side, first element lowest.
+        Words of the elements' memories side by side, first element lowest.
     radius_bits : In
         Bits of the elements' radii, in step with the accumulators.
+    advance : In(1)
+        Only with `keeps`, see above.
     key : Out(1)
         The key of the minimum, two cycles after its bits left the accumulators.
     """
@@ -73,11 +84,10 @@ class Bank(wiring.Component):
     def __init__(
         self,
         *,
-        metric: str,
-        bits: int,
-        lanes: int,
+        unit: UnitShape,
         distance_width: int,
         radius: bool,
+        keeps: bool,
         members: list[int],
         rounds: int,
         tail: list[int],
@@ -85,26 +95,24 @@ class Bank(wiring.Component):
     ):
         positive(rounds=rounds)
         self.radius = radius
+        self.keeps = keeps
         self.members = members
         self.rounds = rounds
         self.tail = tail
-        self.word_width = lanes * bits
+        self.memory_width = unit.memory_width
         self.elements = [
-            ProcessingElement(metric=metric, bits=bits, lanes=lanes, distance_width=distance_width, radius=radius)
-            if mask
-            else None
+            ProcessingElement(unit=unit, distance_width=distance_width, radius=radius, keeps=keeps) if mask else None
             for mask in members
         ]
-        super().__init__(
-            {
-                "query": In(self.word_width),
-                "enable": In(1),
-                "words": In(self.word_width * len(members)),
-                "radius_bits": In(len(members)),
-                "controls": In(controls),
-                "key": Out(1),
-            }
-        )
+        ports = {
+            "query": In(unit.word_width),
+            "enable": In(1),
+            "words": In(unit.memory_width * len(members)),
+            "radius_bits": In(len(members)),
+            "controls": In(controls),
+            "key": Out(1),
+        }
+        super().__init__(ports | ({"advance": In(1)} if keeps else {}))
 
     def elaborate(self, platform):
         m = Module()
@@ -125,7 +133,7 @@ class Bank(wiring.Component):
             m.d.comb += [
                 element.query.eq(self.query),
                 element.enable.eq(self.enable),
-                element.prototype.eq(self.words.word_select(place, self.word_width)),
+                element.memory.eq(self.words.word_select(place, self.memory_width)),
                 element.clear.eq(controls.clear),
                 element.shift.eq(shift),
             ]
@@ -133,6 +141,8 @@ class Bank(wiring.Component):
             if self.radius:
                 compared = controls.compared
                 m.d.comb += [element.rotate.eq(controls.rotate), element.radius_bit.eq(self.radius_bits[place])]
+            if self.keeps:
+                m.d.comb += element.keep.eq(controls.keep)
             bit = Signal(name=f"bit_{place}", reset_less=True)
             m.d.sync += bit.eq((element.key & compared) | controls.place[place])
             zeros.append(self._candidate(m, place, bit, any_zero))
@@ -150,12 +160,17 @@ class Bank(wiring.Component):
         candidate = Signal(name=f"candidate_{place}", reset_less=True)
         zero = Signal(name=f"zero_{place}")
         m.d.comb += zero.eq(candidate & ~bit)
+        arm = controls.arm
+        if self.keeps:
+            won = Signal(name=f"won_{place}")
+            m.d.sync += won.eq((won | (self.advance & candidate)) & ~controls.load)
+            arm = controls.arm & ~won
         mask, every_round = self.members[place], (1 << self.rounds) - 1
         # Not written with multiplexers: synthesis would make clock enables of them, which have the longer way.
-        keeps = zero | (candidate & ~any_zero)
+        stays = zero | (candidate & ~any_zero)
         if mask == every_round:
-            m.d.sync += candidate.eq(controls.arm | keeps)
+            m.d.sync += candidate.eq(arm | (~controls.arm & stays) if self.keeps else arm | stays)
         else:
             member = Const(mask, self.rounds).bit_select(controls.round, 1)
-            m.d.sync += candidate.eq((controls.arm & member) | (~controls.arm & keeps))
+            m.d.sync += candidate.eq((arm & member) | (~controls.arm & stays))
         return zero

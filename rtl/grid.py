@@ -8,14 +8,15 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.checks import positive
+from prototile.rtl.distance import UnitShape
 from prototile.rtl.tile import Tile, hop_layout
 
 
 @dataclass(frozen=True, kw_only=True)
 class TileImage:
-    """What sets one tile apart: see `Tile` for `memory` and `members`."""
+    """What sets one tile apart: see `Tile` for `memories` and `members`."""
 
-    memory: list[int]
+    memories: list[list[int]]
     members: list[int]
 
 
@@ -25,7 +26,7 @@ class GridShape:
 
     Parameters
     ----------
-    metric, bits, lanes, distance_width, radius
+    unit, distance_width, radius
         As in `ProcessingElement`.
     rows, columns, pes_per_tile, rounds
         Size of the grid, and prototypes per element.
@@ -37,6 +38,8 @@ class GridShape:
         Bits that number the elements of a bank, the banks of a tile and the tiles of a row.
     key_width
         Bits of the key of a row: ``not firing`` (with `radius`), distance, place, bank, column.
+    passes, pass_interval
+        Times that distances are read out in a round, each row's next minimum each time; cycles from one to the next.
     round_interval
         Cycles from one round to the next.
     block_memory, memory_register
@@ -45,9 +48,7 @@ class GridShape:
         Whether some element holds a prototype in some rounds only.
     """
 
-    metric: str
-    bits: int
-    lanes: int
+    unit: UnitShape
     distance_width: int
     radius: bool
     rows: int
@@ -61,6 +62,8 @@ class GridShape:
     bank_width: int
     column_width: int
     key_width: int
+    passes: int
+    pass_interval: int
     round_interval: int
     block_memory: bool
     memory_register: bool
@@ -69,7 +72,12 @@ class GridShape:
     @property
     def word_width(self) -> int:
         """Bits of one word."""
-        return self.lanes * self.bits
+        return self.unit.word_width
+
+    @property
+    def keeps(self) -> bool:
+        """Whether distances are read out more than once."""
+        return self.passes > 1
 
     @property
     def position_width(self) -> int:
@@ -88,6 +96,7 @@ class GridShape:
             address_width=max(1, (self.rounds * self.memory_rows - 1).bit_length()),
             round_width=self.round_width,
             radius=self.radius,
+            keeps=self.keeps,
         )
 
 
@@ -184,13 +193,19 @@ class Grid(wiring.Component):
         ends = []
         for row in range(shape.rows):
             into_tile, smaller, key_phase = into_row, 0, 0
+            tiles = []
             for column in range(shape.columns):
                 tile = self._tile(row, column)
                 m.submodules[f"tile_{row}_{column}"] = tile
+                tiles.append(tile)
                 m.d.comb += [tile.i.eq(into_tile), tile.west.eq(smaller)]
                 into_tile, smaller, key_phase = tile.o, tile.smaller, tile.key_phase
                 if column == 0:
                     into_row = tile.o
+            if shape.keeps:
+                m.d.comb += tiles[-1].advance.eq(tiles[-1].settled)
+                for west, east in pairwise(tiles):
+                    m.d.comb += west.advance.eq(east.advance_west)
             m.submodules[f"end_{row}"] = end = RowEnd(key_width=shape.key_width, delay=3 + shape.bank_width)
             m.d.comb += [end.smaller.eq(smaller), end.key_phase.eq(key_phase)]
             ends.append(end)
@@ -203,12 +218,11 @@ class Grid(wiring.Component):
         shape = self.shape
         image = self.images[row][column]
         return Tile(
-            metric=shape.metric,
-            bits=shape.bits,
-            lanes=shape.lanes,
+            unit=shape.unit,
             distance_width=shape.distance_width,
             radius=shape.radius,
-            memory=image.memory,
+            keeps=shape.keeps,
+            memories=image.memories,
             block_memory=shape.block_memory,
             memory_register=shape.memory_register,
             members=image.members,

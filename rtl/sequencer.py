@@ -1,6 +1,6 @@
 """The front end: takes queries in, and plays each as often to the grid as its elements have prototypes."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -127,12 +127,11 @@ class Sequencer(wiring.Component):
 
         loads = Signal()
         rotates = Signal()
-        shifts = Signal()
         m.d.comb += [
             loads.eq(running & (step < shape.words)),
             rotates.eq(running & (step >= shape.words) & (step < shape.memory_rows)),
-            shifts.eq(running & (step >= shape.memory_rows) & (step < shape.memory_rows + shape.distance_width)),
         ]
+        shifts, keeps = self._readouts(m, running, step)
         with m.If(loads | rotates):
             m.d.sync += address.eq(address + 1)
         with m.If(running):
@@ -160,6 +159,10 @@ class Sequencer(wiring.Component):
             self.o.accumulate.eq(accumulate),
             self.o.shift.eq(shift),
         ]
+        if shape.keeps:
+            keep = Signal()
+            m.d.sync += keep.eq(keeps)
+            m.d.comb += self.o.keep.eq(keep)
         if shape.radius:
             rotate = Signal()
             m.d.sync += rotate.eq(rotates)
@@ -168,3 +171,21 @@ class Sequencer(wiring.Component):
             round_after = Signal(len(self.o.round), reset_less=True)
             m.d.sync += round_after.eq(round_)
             m.d.comb += self.o.round.eq(round_after)
+
+    def _readouts(self, m, running, step):
+        """Whether distances leave, and whether they are kept for a further readout."""
+        shape = self.shape
+        begun = running & (step >= shape.memory_rows)
+        if not shape.keeps:
+            return begun & (step < shape.memory_rows + shape.distance_width), Const(0)
+        readout = Signal(range(shape.passes))
+        at = Signal(range(shape.pass_interval))
+        keeps = Signal()
+        m.d.comb += keeps.eq(begun & (readout != shape.passes - 1))
+        with m.If(~begun):
+            m.d.sync += [readout.eq(0), at.eq(0)]
+        with m.Elif(keeps & (at == shape.pass_interval - 1)):
+            m.d.sync += [readout.eq(readout + 1), at.eq(0)]
+        with m.Elif(keeps | (at != shape.distance_width)):
+            m.d.sync += at.eq(at + 1)
+        return begun & (at < shape.distance_width), keeps

@@ -9,19 +9,24 @@ from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.bank import Bank, control_layout
 from prototile.rtl.checks import positive
-from prototile.rtl.distance import unit_latency
+from prototile.rtl.distance import UnitShape
 
 
-def hop_layout(*, word_width: int, address_width: int, round_width: int, radius: bool) -> data.StructLayout:
+def hop_layout(
+    *, word_width: int, address_width: int, round_width: int, radius: bool, keeps: bool
+) -> data.StructLayout:
     """What goes from tile to tile with each cycle.
 
     ``query`` and ``address`` are the word and where its prototypes' words lie; the controls say what the elements do
     with it: ``accumulate`` its term, ``rotate`` (only with a radius per prototype) the radius past the distance,
-    ``shift`` the distance out. ``round`` tells which of its prototypes an element serves (only where tiles differ).
+    ``shift`` the distance out, ``keep`` (only if distances are read out more than once) it for a further readout.
+    ``round`` tells which of its prototypes an element serves (only where tiles differ).
     """
     members = {"query": word_width, "address": address_width, "accumulate": 1, "shift": 1}
     if radius:
         members["rotate"] = 1
+    if keeps:
+        members["keep"] = 1
     if round_width:
         members["round"] = round_width
     return data.StructLayout(members)
@@ -45,12 +50,21 @@ class CompareExchange(wiring.Component):
         High with the last bit that is compared. Bits after it belong to the key that was chosen.
     smaller : Out(1)
         The smaller key, one cycle later.
+    takes_own : Out(1)
+        From the cycle after ``settle`` until ``clear``: whether it was the own one.
     """
 
     def __init__(self, *, has_west: bool):
         self.has_west = has_west
         super().__init__(
-            {"own": In(1), "west": In(1), "clear": In(1), "settle": In(1), "smaller": Out(1, init=0)},
+            {
+                "own": In(1),
+                "west": In(1),
+                "clear": In(1),
+                "settle": In(1),
+                "smaller": Out(1, init=0),
+                "takes_own": Out(1),
+            },
         )
 
     def elaborate(self, platform):
@@ -59,9 +73,11 @@ class CompareExchange(wiring.Component):
         m.d.comb += self.smaller.eq(smaller)
         if not self.has_west:
             m.d.sync += smaller.eq(self.own)
+            m.d.comb += self.takes_own.eq(1)
             return m
         decided = Signal(reset_less=True)
         takes_own = Signal(reset_less=True)
+        m.d.comb += self.takes_own.eq(takes_own)
         m.d.sync += smaller.eq(Mux(takes_own, self.own, Mux(decided, self.west, self.own & self.west)))
         with m.If(self.clear):
             m.d.sync += [decided.eq(0), takes_own.eq(0)]
@@ -85,14 +101,18 @@ class Tile(wiring.Component):
     controls are delayed to match. The first bit of the key leaves ``smaller`` three cycles after it left the
     accumulator, and one more for each time that the banks are halved.
 
+    With `keeps`, the distances leave several times a round. After each time but the last, the tile at the row's end
+    tells the node whose key won, west or own, down to the bank: a pulse that goes west, a tile a cycle.
+
     Parameters
     ----------
-    metric, bits, lanes, distance_width, radius
+    unit, distance_width, radius, keeps
         As in `ProcessingElement`.
-    memory
-        Rows of the prototype memory, one int each: complemented words of all elements side by side, the first element
-        lowest. With a radius, ``distance_width`` rows follow the words of each round, in which the lowest bit of each
-        element's field is a bit of its radius, most significant first.
+    memories
+        Rows of the prototype memory, one int each: words of all elements side by side, the first element lowest. With a
+        radius, ``distance_width`` rows follow the words of each round, in which the lowest bit of each element's field
+        is a bit of its radius, most significant first. For the metric ``table`` there is one memory a lane, and each of
+        these rows is one of ``2**bits`` that the query's component chooses from.
     block_memory
         Whether the memory is block RAM; else it becomes logic.
     memory_register
@@ -119,6 +139,12 @@ class Tile(wiring.Component):
         Key from the tile to the west.
     smaller : Out(1)
         The smaller of it and the tile's own.
+    advance : In(1)
+        Only with `keeps`: the row's minimum was that which left ``smaller``.
+    advance_west : Out(1)
+        The same for the tile to the west, a cycle later.
+    settled : Out(1)
+        Only with `keeps`: when a tile at the row's end may advance.
     key_phase : Out(1)
         High while the bits of the key leave the accumulators and counters.
     """
@@ -126,12 +152,11 @@ class Tile(wiring.Component):
     def __init__(
         self,
         *,
-        metric: str,
-        bits: int,
-        lanes: int,
+        unit: UnitShape,
         distance_width: int,
         radius: bool,
-        memory: list[int],
+        keeps: bool,
+        memories: list[list[int]],
         block_memory: bool,
         memory_register: bool,
         members: list[int],
@@ -148,9 +173,10 @@ class Tile(wiring.Component):
             raise ValueError("members must name at least one element")
         if len(members) > pes_per_bank << bank_width:
             raise ValueError(f"{1 << bank_width} banks of {pes_per_bank} elements cannot hold {len(members)} elements")
-        self.word_width = lanes * bits
+        self.unit = unit
         self.radius = radius
-        self.memory = memory
+        self.keeps = keeps
+        self.memories = memories
         self.block_memory = block_memory
         self.memory_register = memory_register
         self.members = members
@@ -160,23 +186,23 @@ class Tile(wiring.Component):
         self.pes_per_bank = pes_per_bank
         self.column = column
         #: Cycles from a word at the hop's output to its term in the accumulator.
-        self.depth = unit_latency(metric, bits, lanes) + memory_register
+        self.depth = unit.latency + memory_register
         self.layout = hop_layout(
-            word_width=self.word_width,
-            address_width=max(1, (len(memory) - 1).bit_length()),
+            word_width=unit.word_width,
+            address_width=max(1, (self.rows - 1).bit_length()),
             round_width=round_width,
             radius=radius,
+            keeps=keeps,
         )
         self.control_layout = control_layout(
-            radius=radius, round_width=round_width, pes_per_bank=pes_per_bank, tail_width=self.tail_width
+            radius=radius, keeps=keeps, round_width=round_width, pes_per_bank=pes_per_bank, tail_width=self.tail_width
         )
         self.banks = [
             Bank(
-                metric=metric,
-                bits=bits,
-                lanes=lanes,
+                unit=unit,
                 distance_width=distance_width,
                 radius=radius,
+                keeps=keeps,
                 members=members[at : at + pes_per_bank],
                 rounds=rounds,
                 tail=_bits(at // pes_per_bank, bank_width) + _bits(column, column_width),
@@ -184,9 +210,15 @@ class Tile(wiring.Component):
             )
             for at in range(0, len(members), pes_per_bank)
         ]
-        super().__init__(
-            {"i": In(self.layout), "o": Out(self.layout), "west": In(1), "smaller": Out(1), "key_phase": Out(1)}
-        )
+        ports = {"i": In(self.layout), "o": Out(self.layout), "west": In(1), "smaller": Out(1), "key_phase": Out(1)}
+        if keeps:
+            ports |= {"advance": In(1), "advance_west": Out(1), "settled": Out(1)}
+        super().__init__(ports)
+
+    @property
+    def rows(self) -> int:
+        """Rows that the hop's address tells apart."""
+        return len(self.memories[0]) >> (self.unit.bits if self.unit.metric == "table" else 0)
 
     def elaborate(self, platform):
         m = Module()
@@ -204,18 +236,20 @@ class Tile(wiring.Component):
             m.d.comb += [
                 bank.query.eq(query),
                 bank.enable.eq(enable),
-                bank.words.eq(words[first * self.word_width :]),
+                bank.words.eq(words[first * self.unit.memory_width :]),
                 bank.radius_bits.eq(radius_bits[first:]),
                 bank.controls.eq(controls),
             ]
             keys.append(bank.key)
-        self._merge(m, keys, controls.arm, settle)
+        self._merge(m, keys, controls.arm, settle, controls.keep if self.keeps else None)
         return m
 
-    def _merge(self, m, keys, arm, settle):
+    def _merge(self, m, keys, arm, settle, keep):
         """Halve the banks' keys until one is left, and let it meet that from the west."""
         clear = self._registered(m, arm, "clear_0")
+        levels = []
         for level in range(self.bank_width):
+            levels.append([])
             pairs = [keys[at : at + 2] for at in range(0, len(keys), 2)]
             keys = []
             for at, pair in enumerate(pairs):
@@ -223,6 +257,7 @@ class Tile(wiring.Component):
                 # The lower bank takes the west's part, so that it is preferred.
                 m.d.comb += [node.clear.eq(clear), node.settle.eq(settle), node.own.eq(pair[-1]), node.west.eq(pair[0])]
                 keys.append(node.smaller)
+                levels[-1].append(node)
             clear = self._registered(m, clear, f"clear_{level + 1}")
             settle = self._registered(m, settle, f"settle_{level + 1}")
         m.submodules.node = node = CompareExchange(has_west=self.column > 0)
@@ -233,23 +268,52 @@ class Tile(wiring.Component):
             node.settle.eq(settle),
             self.smaller.eq(node.smaller),
         ]
+        if self.keeps:
+            self._advance(m, node, levels, settle, keep)
+
+    def _advance(self, m, node, levels, settle, keep):
+        """Tell the bank that had the row's minimum, or the west."""
+        m.d.comb += [
+            # Sampled while it still belongs to the readout that has ended.
+            self.settled.eq(self._registered(m, settle & keep, "settled")),
+            self.advance_west.eq(self._registered(m, self.advance & ~node.takes_own, "advance_west")),
+        ]
+        pulses = [self._registered(m, self.advance & node.takes_own, "advance_own")]
+        for nodes in reversed(levels):
+            below = []
+            for pulse, node in zip(pulses, nodes, strict=True):
+                if node.has_west:
+                    below.append(pulse & ~node.takes_own)
+                below.append(pulse & node.takes_own)
+            pulses = below
+        for bank, pulse in zip(self.banks, pulses, strict=True):
+            m.d.comb += bank.advance.eq(pulse)
 
     def _words(self, m, hop):
         """The query's word, the memory's, and whether they count, in step at the distance units."""
-        width = len(self.members) * self.word_width
-        m.submodules.memory = memory = Memory(
-            shape=width,
-            depth=len(self.memory),
-            init=self.memory,
-            attrs={"rom_style": "block" if self.block_memory else "logic"},
-        )
-        read = memory.read_port()
-        m.d.comb += read.addr.eq(self.i.address)
+        bits = self.unit.bits
+        fields = []
+        for at, rows in enumerate(self.memories):
+            field_width = self.unit.memory_width // len(self.memories)
+            m.submodules[f"memory_{at}"] = memory = Memory(
+                shape=len(self.members) * field_width,
+                depth=len(rows),
+                init=rows,
+                attrs={"rom_style": "block" if self.block_memory else "logic"},
+            )
+            read = memory.read_port()
+            address = self.i.address
+            if self.unit.metric == "table":
+                address = Cat(self.i.query.word_select(at, bits), address)
+            m.d.comb += read.addr.eq(address)
+            fields.append([read.data.word_select(element, field_width) for element in range(len(self.members))])
+        # Each element's fields side by side.
+        data = Cat(*(field for element in zip(*fields, strict=True) for field in element))
         if not self.memory_register:
-            return hop.query, read.data, hop.accumulate
-        query = Signal(self.word_width, reset_less=True)
-        word = Signal(width, reset_less=True)
-        m.d.sync += [query.eq(hop.query), word.eq(read.data)]
+            return hop.query, data, hop.accumulate
+        query = Signal(self.unit.word_width, reset_less=True)
+        word = Signal(len(data), reset_less=True)
+        m.d.sync += [query.eq(hop.query), word.eq(data)]
         return query, word, self._registered(m, hop.accumulate, "enable")
 
     def _controls(self, m, hop):
@@ -261,11 +325,13 @@ class Tile(wiring.Component):
         shifts = [self.i.shift, hop.shift]
         accumulate = hop.accumulate
         rotate = hop.rotate if self.radius else Const(0, 0)
+        keep = hop.keep if self.keeps else Const(0, 0)
         round_ = hop.round if "round" in self.layout.members else Const(0, 0)
         for stage in range(self.depth - 1):
             shifts.append(self._registered(m, shifts[-1], f"shift_{stage}"))
             accumulate = self._registered(m, accumulate, f"accumulate_{stage}")
             rotate = self._registered(m, rotate, f"rotate_{stage}")
+            keep = self._registered(m, keep, f"keep_{stage}")
             round_ = self._registered(m, round_, f"round_{stage}")
 
         # An element with a radius puts one bit ahead of its distance, in the last cycle of its turn.
@@ -274,7 +340,7 @@ class Tile(wiring.Component):
         arm = self._registered(m, compared_next & ~compared, "arm")
         # This resets to 0, the wrong value for a cycle in which nothing depends on it: where flip-flops can only start
         # with 0, a 1 would become an inverter between the register and all its loads.
-        clear_next = ~Cat(accumulate, shifts[-1], rotate).any()
+        clear_next = ~Cat(accumulate, shifts[-1], rotate, keep).any()
         clear = self._registered(m, clear_next, "clear")
 
         # One pulse for each bit of place, bank and column. As the next ones are known, each element's bit of its place
@@ -296,6 +362,8 @@ class Tile(wiring.Component):
             controls.clear_next.eq(clear_next),
             controls.shift_next.eq(shifts[-1]),
             controls.rotate.eq(self._registered(m, rotate, "rotate")),
+            controls.keep.eq(self._registered(m, keep, "keep")),
+            controls.load.eq(self._registered(m, accumulate, "load") if self.keeps else 0),
             controls.round.eq(self._registered(m, round_, "round")),
             controls.arm.eq(arm),
             controls.compared.eq(compared if self.radius else 0),
@@ -309,7 +377,7 @@ class Tile(wiring.Component):
         """The lowest bit of each element's field, in step with the accumulators."""
         if not self.radius:
             return Const(0, len(self.members))
-        bits = Cat(words[at * self.word_width] for at in range(len(self.members)))
+        bits = Cat(words[at * self.unit.memory_width] for at in range(len(self.members)))
         for stage in range(self.depth - self.memory_register):
             bits = self._registered(m, bits, f"radius_{stage}")
         return bits

@@ -1,30 +1,53 @@
 import itertools
+import random
 
 import pytest
 from amaranth.sim import Simulator
 
-from prototile.rtl.distance import DistanceUnit, unit_latency
+from prototile.rtl.distance import DistanceUnit, UnitShape
 
-TERMS = {"l1": lambda q, p: abs(q - p), "l2": lambda q, p: (q - p) ** 2}
+#: Term of one component: query, the memory's field of it (see `fields`), and what that means.
+TERMS = {
+    "l1": lambda q, p: abs(q - p),
+    "l2": lambda q, p: (q - p) ** 2,
+    "linf": lambda q, p: abs(q - p),
+    "hamming": lambda q, p: (q ^ p).bit_count(),
+    "box": lambda q, p: max(p[0] - q, 0, q - p[1]),
+    "table": lambda q, p: p,
+}
 
 
-def played(unit, words):
-    """Distances of (query, prototype) pairs of component lists, one pair a cycle."""
+def field(shape, value, ignored=False, shift=0):
+    """What the memory holds for a component."""
+    top = (1 << shape.bits) - 1
+    if shape.metric == "table":
+        return value
+    if shape.metric == "box":
+        return (top - value[1]) | value[0] << shape.bits
+    return (top - value) | ignored << shape.bits | shift << (shape.bits + shape.masked)
+
+
+def expected(shape, word):
+    """Distance of one word: a list of components (query, value, ignored, shift)."""
+    terms = [0 if ignored else TERMS[shape.metric](q, value) << shift for q, value, ignored, shift in word]
+    return max(terms) if shape.metric == "linf" else sum(terms)
+
+
+def played(shape, words, enabled=None):
+    """Distances that the unit makes of words, one a cycle."""
+    unit = DistanceUnit(shape)
     found = []
 
-    def packed(components):
-        return sum(value << (lane * unit.bits) for lane, value in enumerate(components))
-
     async def testbench(ctx):
-        ctx.set(unit.enable, 1)
-        mask = (1 << (unit.bits * unit.lanes)) - 1
-        for at in range(len(words) + unit.latency):
-            query, prototype = words[min(at, len(words) - 1)]
-            ctx.set(unit.query, packed(query))
-            ctx.set(unit.prototype, packed(prototype) ^ mask)
+        for at in range(len(words) + shape.latency):
+            word = words[min(at, len(words) - 1)]
+            ctx.set(unit.enable, 1 if enabled is None else enabled[min(at, len(words) - 1)])
+            ctx.set(unit.query, sum(q << (lane * shape.bits) for lane, (q, *_) in enumerate(word)))
+            memory = sum(field(shape, *rest) << (lane * shape.component_width) for lane, (_, *rest) in enumerate(word))
+            ctx.set(unit.memory, memory)
             await ctx.tick()
-            if at >= unit.latency - 1:
-                found.append(ctx.get(unit.term) + ctx.get(unit.carry))
+            if at >= shape.latency - 1:
+                found.append((ctx.get(unit.term), ctx.get(unit.carry)))
 
     simulator = Simulator(unit)
     simulator.add_clock(1e-6)
@@ -33,69 +56,126 @@ def played(unit, words):
     return found[: len(words)]
 
 
-@pytest.mark.parametrize("metric", ["l1", "l2"])
-@pytest.mark.parametrize("bits", [1, 2, 3, 4, 5])
-def test_every_pair_of_components(metric, bits):
-    unit = DistanceUnit(metric=metric, bits=bits, lanes=1)
-    words = [([q], [p]) for q, p in itertools.product(range(1 << bits), repeat=2)]
-    assert played(unit, words) == [TERMS[metric](q[0], p[0]) for q, p in words]
+def distances(shape, words):
+    return [term + carry for term, carry in played(shape, words)]
 
 
-@pytest.mark.parametrize("metric", ["l1", "l2"])
-@pytest.mark.parametrize(("bits", "lanes"), [(1, 2), (2, 2), (1, 3)])
-def test_every_pair_of_words(metric, bits, lanes):
-    unit = DistanceUnit(metric=metric, bits=bits, lanes=lanes)
-    sides = list(itertools.product(range(1 << bits), repeat=lanes))
-    words = list(itertools.product(sides, repeat=2))
-    expected = [sum(TERMS[metric](a, b) for a, b in zip(q, p, strict=True)) for q, p in words]
-    assert played(unit, words) == expected
+def components(shape):
+    """Every query with every content of the memory's field, for one component."""
+    levels = range(1 << shape.bits)
+    if shape.metric == "table":
+        values = range(1 << shape.entry_bits)
+    elif shape.metric == "box":
+        values = [(low, high) for low in levels for high in levels if low <= high + 1]
+    else:
+        values = levels
+    ignored = (False, True) if shape.masked else (False,)
+    return [*itertools.product(levels, values, ignored, range(shape.shift_max + 1))]
 
 
-@pytest.mark.parametrize("metric", ["l1", "l2"])
-@pytest.mark.parametrize("bits", [4, 8, 16])
-@pytest.mark.parametrize("lanes", [1, 4, 5, 9])
-def test_the_largest_term_fits(metric, bits, lanes):
-    unit = DistanceUnit(metric=metric, bits=bits, lanes=lanes)
-    top = (1 << bits) - 1
-    words = [([top] * lanes, [0] * lanes), ([0] * lanes, [top] * lanes), ([top] * lanes, [top] * lanes)]
-    largest = lanes * TERMS[metric](top, 0)
-    assert played(unit, words) == [largest, largest, 0]
-    assert largest < 1 << unit.term_width
+SHAPES = [
+    *(
+        UnitShape(metric=metric, bits=bits, entry_bits=3)
+        for metric in ("l1", "l2", "linf", "hamming", "box", "table")
+        for bits in (1, 2, 3)
+    ),
+    *(UnitShape(metric=metric, bits=bits) for metric in ("l1", "l2", "linf", "hamming") for bits in (4, 5)),
+    *(UnitShape(metric=metric, bits=3, masked=True) for metric in ("l1", "l2", "linf", "hamming")),
+    *(UnitShape(metric=metric, bits=2, shift_max=top) for metric in ("l1", "l2") for top in (1, 2, 3, 5)),
+    UnitShape(metric="l1", bits=2, masked=True, shift_max=2),
+    UnitShape(metric="l2", bits=5, masked=True, shift_max=1),
+]
+
+
+def name(shape):
+    if isinstance(shape, int):
+        return str(shape)
+    return "-".join(str(value) for value in vars(shape).values())
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=name)
+def test_every_component(shape):
+    words = [[component] for component in components(shape)]
+    assert distances(shape, words) == [expected(shape, word) for word in words]
+
+
+@pytest.mark.parametrize("metric", ["l1", "l2", "linf", "hamming", "box", "table"])
+@pytest.mark.parametrize(("bits", "lanes"), [(1, 2), (1, 3), (2, 2)])
+def test_every_word(metric, bits, lanes):
+    shape = UnitShape(metric=metric, bits=bits, lanes=lanes, entry_bits=2)
+    words = [list(word) for word in itertools.product(components(shape), repeat=lanes)]
+    words = random.Random(0).sample(words, min(len(words), 3000))
+    assert distances(shape, words) == [expected(shape, word) for word in words]
+
+
+@pytest.mark.parametrize("width", [*range(1, 34), 48, 64, 100])
+def test_bits_are_counted(width):
+    """All ones, none, each alone, and at random; at every width a tree of another form."""
+    shape = UnitShape(metric="hamming", bits=1, lanes=width)
+    numbers = random.Random(width)
+    counts = [0, width, *(numbers.randrange(width + 1) for _ in range(60))]
+    sets = [set(numbers.sample(range(width), count)) for count in counts] + [{at} for at in range(width)]
+    words = [[(int(at in differing), 0, False, 0) for at in range(width)] for differing in sets]
+    assert distances(shape, words) == [len(differing) for differing in sets]
 
 
 @pytest.mark.parametrize(
-    ("metric", "bits", "lanes", "cycles"),
-    [("l1", 4, 1, 1), ("l1", 8, 4, 3), ("l2", 4, 1, 2), ("l2", 5, 1, 3), ("l2", 8, 5, 6)],
+    ("metric", "shift_max"),
+    [*((metric, 0) for metric in ("l1", "l2", "linf", "hamming", "box", "table")), ("l1", 3), ("l2", 3)],
 )
-def test_latency(metric, bits, lanes, cycles):
-    assert unit_latency(metric, bits, lanes) == cycles == DistanceUnit(metric=metric, bits=bits, lanes=lanes).latency
+@pytest.mark.parametrize("bits", [4, 8, 16])
+@pytest.mark.parametrize("lanes", [1, 4, 5, 9])
+def test_the_largest_term_fits(metric, shift_max, bits, lanes):
+    shape = UnitShape(metric=metric, bits=bits, lanes=lanes, shift_max=shift_max, entry_bits=bits)
+    top = (1 << bits) - 1
+    value = {"box": (0, 0), "table": top}.get(metric, 0)
+    words = [[(top, value, False, shift_max)] * lanes]
+    largest = expected(shape, words[0])
+    assert distances(shape, words) == [largest]
+    assert largest < 1 << shape.term_width
 
 
-@pytest.mark.parametrize("metric", ["l1", "l2"])
+@pytest.mark.parametrize(
+    ("shape", "cycles"),
+    [
+        (UnitShape(metric="l1", bits=4), 1),
+        (UnitShape(metric="l1", bits=8, lanes=4), 3),
+        (UnitShape(metric="l1", bits=8, lanes=4, shift_max=2), 4),
+        (UnitShape(metric="l2", bits=4), 2),
+        (UnitShape(metric="l2", bits=8, lanes=5), 6),
+        (UnitShape(metric="linf", bits=8, lanes=2), 3),
+        (UnitShape(metric="hamming", bits=1, lanes=2), 1),
+        (UnitShape(metric="hamming", bits=1, lanes=32), 3),
+        (UnitShape(metric="box", bits=4), 2),
+        (UnitShape(metric="table", bits=4, lanes=3), 3),
+    ],
+    ids=name,
+)
+def test_latency(shape, cycles):
+    assert shape.latency == cycles
+
+
+@pytest.mark.parametrize("quiet", [False, True])
 @pytest.mark.parametrize("lanes", [1, 2, 3])
-def test_no_carry_without_a_word(metric, lanes):
-    """What turns the accumulator relies on it."""
-    unit = DistanceUnit(metric=metric, bits=2, lanes=lanes)
-    carries = []
-
-    async def testbench(ctx):
-        for value in range(1 << 2 * lanes):
-            ctx.set(unit.query, value)
-            ctx.set(unit.prototype, (1 << 2 * lanes) - 1)
-            await ctx.tick()
-            carries.append(ctx.get(unit.carry))
-
-    simulator = Simulator(unit)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(testbench)
-    simulator.run()
-    assert not any(carries)
+@pytest.mark.parametrize("metric", ["l1", "l2", "linf", "hamming", "box", "table"])
+def test_without_a_word(metric, lanes, quiet):
+    """No carry, and no term from a quiet unit: what turns the accumulator relies on it."""
+    shape = UnitShape(metric=metric, bits=2, lanes=lanes, entry_bits=2, quiet=quiet)
+    words = [list(word) for word in itertools.product(components(shape), repeat=lanes)]
+    words = random.Random(0).sample(words, min(len(words), 300))
+    enabled = [at % 3 == 0 for at in range(len(words))]
+    for word, enable, (term, carry) in zip(words, enabled, played(shape, words, enabled), strict=True):
+        if enable:
+            assert term + carry == expected(shape, word)
+        else:
+            assert carry == 0
+            assert term == 0 or not quiet
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match=r"^metric must be one of l1, l2, not 'cosine'$"):
-        DistanceUnit(metric="cosine", bits=4, lanes=1)
+    with pytest.raises(ValueError, match=r"^metric must be one of l1, l2, linf, hamming, box, table, not 'cosine'$"):
+        UnitShape(metric="cosine", bits=4)
     with pytest.raises(ValueError, match=r"^lanes must be a positive integer, not 0$"):
-        DistanceUnit(metric="l1", bits=4, lanes=0)
+        UnitShape(metric="l1", bits=4, lanes=0)
     with pytest.raises(TypeError, match=r"^bits must be a positive integer, not 4\.0$"):
-        DistanceUnit(metric="l1", bits=4.0, lanes=1)
+        UnitShape(metric="l1", bits=4.0)

@@ -3,6 +3,7 @@ import itertools
 import pytest
 from amaranth.sim import Simulator
 
+from prototile.rtl.distance import UnitShape
 from prototile.rtl.tile import CompareExchange, Tile
 
 
@@ -45,12 +46,11 @@ def test_the_west_passes_among_equals(key):
 def test_a_tile_that_cannot_hold_its_elements_is_refused():
     with pytest.raises(ValueError, match=r"^2 banks of 4 elements cannot hold 9 elements$"):
         Tile(
-            metric="l1",
-            bits=4,
-            lanes=1,
+            unit=UnitShape(metric="l1", bits=4),
             distance_width=6,
             radius=False,
-            memory=[0] * 4,
+            keeps=False,
+            memories=[[0] * 4],
             block_memory=False,
             memory_register=False,
             members=[1] * 9,

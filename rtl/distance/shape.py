@@ -1,0 +1,113 @@
+"""What fixes a distance unit: plain numbers, and what follows from them."""
+
+from dataclasses import dataclass
+
+from prototile.rtl.checks import positive
+
+#: Up to this many bits a square is looked up, beyond it is multiplied.
+SQUARE_TABLE_BITS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitShape:
+    """One kind of distance unit.
+
+    Parameters
+    ----------
+    metric
+        One of `METRICS`.
+    bits, lanes
+        Bits of a component, components of a word.
+    masked
+        Whether a prototype says which components it ignores.
+    shift_max
+        Largest shift of a local weight: a term counts ``2**shift`` times.
+    entry_bits
+        Bits of a table's entry, for ``table``.
+    quiet
+        Whether terms are 0 where there is no word. Without it they are anything.
+    """
+
+    metric: str
+    bits: int
+    lanes: int = 1
+    masked: bool = False
+    shift_max: int = 0
+    entry_bits: int = 1
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        positive(bits=self.bits, lanes=self.lanes, entry_bits=self.entry_bits)
+        if self.metric not in METRICS:
+            raise ValueError(f"metric must be one of {', '.join(METRICS)}, not {self.metric!r}")
+
+    @property
+    def word_width(self) -> int:
+        """Bits of a query's word."""
+        return self.lanes * self.bits
+
+    @property
+    def shift_bits(self) -> int:
+        """Bits of a shift."""
+        return self.shift_max.bit_length()
+
+    @property
+    def component_width(self) -> int:
+        """Bits of a component in memory."""
+        if self.metric == "box":
+            return 2 * self.bits
+        if self.metric == "table":
+            return self.entry_bits
+        return self.bits + self.masked + self.shift_bits
+
+    @property
+    def memory_width(self) -> int:
+        """Bits of a prototype's word in memory."""
+        return self.lanes * self.component_width
+
+    @property
+    def is_maximum(self) -> bool:
+        """Whether terms are not added up, but the largest counts."""
+        return self.metric == "linf"
+
+    @property
+    def lane_width(self) -> int:
+        """Bits of a lane's term."""
+        widths = {"l2": 2 * self.bits, "hamming": self.bits.bit_length(), "table": self.entry_bits}
+        return widths.get(self.metric, self.bits) + self.shift_max
+
+    @property
+    def term_width(self) -> int:
+        """Bits of a word's term: a sum of two needs one bit more, a maximum none."""
+        if self.metric == "hamming":
+            return self.word_width.bit_length()
+        return self.lane_width + (0 if self.is_maximum else (self.lanes - 1).bit_length())
+
+    @property
+    def lane_latency(self) -> int:
+        """Cycles from a component to its term."""
+        cycles = {"l1": 1, "l2": 2 if self.bits <= SQUARE_TABLE_BITS else 3, "linf": 2, "box": 2, "table": 1}
+        return cycles[self.metric] + (self.shift_max > 0)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a word to its term: those of a lane, and one for each level of the tree of lanes.
+
+        A count of bits is registered once, then after every second level of its adders.
+        """
+        if self.metric == "hamming":
+            return 1 + -(-hamming_levels(self.word_width) // 2)
+        return self.lane_latency + (self.lanes - 1).bit_length()
+
+
+METRICS = ("l1", "l2", "linf", "hamming", "box", "table")
+
+
+def hamming_leaves(bits: int) -> int:
+    """Numbers that a count of bits starts from: pairs, with a bit left over for each adder that joins two of them."""
+    return -(-(bits + 1) // 3)
+
+
+def hamming_levels(bits: int) -> int:
+    """Levels of adders of a count of bits."""
+    return (hamming_leaves(bits) - 1).bit_length()
