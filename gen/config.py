@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from prototile.errors import InputError
+
 METRICS = ("l1", "l2", "linf", "hamming", "box", "table")
 #: Metrics whose terms may count ``2**shift`` times, and metrics in which a prototype may ignore components.
 WEIGHTED_METRICS = ("l1", "l2")
@@ -21,7 +23,9 @@ BANK_SIZE = 4
 #: Registers on the way of a query that do not depend on the shape, see `Configuration.run_cycles`.
 RUN_REGISTERS = 11
 #: Registers on the way from the list of neighbours to its votes.
-VOTE_REGISTERS = 3
+VOTE_REGISTERS = 2
+#: Registers on the way of a query through the parallel form: see `Configuration.latency_cycles`.
+PARALLEL_REGISTERS = 6
 #: Cycles from the taking of a record to the start that it made room for, and of that start itself.
 IN_FLIGHT_TURN = 2
 
@@ -61,7 +65,8 @@ class Configuration:
     entry_max
         Largest entry of the tables, for the metric ``table``; else 0.
     reduction
-        One of `REDUCTIONS`. ``parallel`` takes all components at once and has one prototype an element.
+        One of `REDUCTIONS`. ``parallel`` takes all components at once and has one prototype an element: `lanes` is
+        `features`, a row holds a class, and prototypes are constants in logic.
     lanes
         Components that a processing element takes per cycle.
     rows, columns, pes_per_tile
@@ -93,6 +98,21 @@ class Configuration:
     prototypes_per_pe: int = 1
     memory: str = "block"
     memory_register: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reduction not in REDUCTIONS:
+            raise InputError(f"reduction must be one of {', '.join(REDUCTIONS)}, not {self.reduction!r}.")
+        if self.reduction == "serial":
+            return
+        if self.k > 1:
+            raise InputError(f"k = {self.k} neighbours vote only with reduction='serial', not with {self.reduction!r}.")
+        fixed = {"lanes": self.features, "columns": 1, "prototypes_per_pe": 1, "memory": "logic"}
+        for name, value in {**fixed, "memory_register": False}.items():
+            if getattr(self, name) != value:
+                raise InputError(
+                    f"{name} is {value!r} with reduction='parallel', not {getattr(self, name)!r}: "
+                    f"leave it out, or use reduction='serial'."
+                )
 
     @property
     def place_count(self) -> int:
@@ -277,17 +297,45 @@ class Configuration:
         """Cycles from one record to the next, queries back to back.
 
         The rounds of a query follow one another without a gap, and so do queries; unless a query runs for longer than
-        two intervals, because no more than two are between their start and the taking of their record.
+        two intervals, because no more than two are between their start and the taking of their record. The parallel
+        form answers every cycle.
         """
+        if self.reduction == "parallel":
+            return 1
         return max(self.prototypes_per_pe * self.round_interval_cycles, -(-(self.run_cycles + IN_FLIGHT_TURN) // 2))
 
     @property
     def latency_cycles(self) -> int:
         """Cycles from the edge that takes a query's first word to the first edge that can take its record.
 
-        For an idle core, and words that come without a gap.
+        For an idle core, and words that come without a gap. In the parallel form: the distance unit, the comparison
+        with radii that differ, the trees within the largest class and over the classes, and `PARALLEL_REGISTERS`: the
+        query's own, the sum's, the margin's, and three of the buffer of records.
         """
+        if self.reduction == "parallel":
+            own = self.radii in ("class", "prototype")
+            trees = self.member_levels + self.class_levels
+            return self.unit_latency_cycles + own + trees + PARALLEL_REGISTERS
         return self.words + 1 + self.run_cycles
+
+    @property
+    def member_levels(self) -> int:
+        """Levels of the parallel form's tree within the largest class."""
+        return index_bit_count(self.pes_per_row)
+
+    @property
+    def class_levels(self) -> int:
+        """Levels of the parallel form's tree over the classes that have prototypes."""
+        return index_bit_count(self.rows)
+
+    @property
+    def queries_inside(self) -> int:
+        """Queries that the core takes while no record leaves: two in the buffer and two behind it.
+
+        In the parallel form as many as keep it busy: the place of a record can be given away again in the cycle after
+        the record was taken.
+        """
+        return self.latency_cycles + 1 if self.reduction == "parallel" else 4
 
     def record_fields(self) -> tuple[tuple[str, int, bool], ...]:
         """Fields of the decision record in hardware: name, width in bits, whether signed; least significant first."""

@@ -11,6 +11,7 @@ from prototile.rtl.buffers import IN_FLIGHT, SLOTS, in_block_ram
 from prototile.rtl.grid import GridShape
 from prototile.rtl.layout import TAG_WIDTH, record_layout
 from prototile.rtl.record import First, RecordShape, judged, margin_of
+from prototile.rtl.vote import Vote
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +83,7 @@ class Collector(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        segment, taking = self._step(m)
-        last = Signal()
-        m.d.comb += last.eq(segment == self.segments - 1)
+        segment, first, last, taking = self._step(m)
 
         # Each stage holds its key for one cycle; the next key is two cycles behind, so it finds the best up to date.
         stages = []
@@ -93,37 +92,63 @@ class Collector(wiring.Component):
             first_after, last_after, valid_after = (
                 Signal(name=f"{name}_{part}") for part in ("first", "last", "valid")
             )
-            before = stages[-1] if stages else (segment == 0, last)
+            before = stages[-1] if stages else (first, last)
             m.d.sync += [valid_after.eq(valid), first_after.eq(before[0]), last_after.eq(before[1])]
             stages.append((first_after, last_after))
             valid = valid_after
 
         occupied, class_, order = self._look_up(m, segment)
-        best, runner = self._keep(m, valid, stages[-1][0], occupied, class_, order)
+        best, runner, counts = self._keep(m, valid, stages[-1][0], occupied, class_, order)
         done = Signal()
         m.d.comb += done.eq(valid & stages[-1][1])
-        self._answer(m, done, best, runner)
+        index_width = self.record.width("prototype")
+        first, second = best.first(index_width), runner.first(index_width)
+        nearest = {"prototype": best.order[:index_width], "distance": first.distance}
+        if self.shape.keeps:
+            vote = self._vote(m, order, class_)
+            m.d.comb += [vote.take.eq(valid & counts), vote.first.eq(valid & stages[-1][0]), vote.start.eq(done)]
+            # The winner has a neighbour that fires if any fires at all; so what holds for the first of all holds for it.
+            elected = vote.label == first.class_
+            second = First(
+                valid=second.valid | ~elected,
+                class_=Mux(elected, second.class_, first.class_),
+                distance=Mux(elected, second.distance, first.distance),
+                not_firing=Mux(elected, second.not_firing, first.not_firing),
+            )
+            first = First(valid=1, class_=vote.label, distance=vote.distance, not_firing=first.not_firing)
+            nearest |= {"tie": vote.tie}
+            done = vote.ended
+        self._answer(m, done, first, second, nearest)
         return m
 
     def _step(self, m):
         """Take row 0's key when it is complete, then pull the next row's every second cycle."""
-        rows = self.shape.rows
+        rows, passes = self.shape.rows, self.shape.passes
         row = Signal(range(max(2, rows)))
         segment = Signal(range(max(2, self.segments)))
+        readout = Signal(range(max(2, passes)))
+        sweeps = Signal()
+        repeats = Signal()
         taking = Signal()
         moving = Signal()
         pull = Signal()
+        first = (segment == 0) & (readout == 0)
+        last = (segment == self.segments - 1) & (readout == passes - 1)
         m.d.comb += [
+            sweeps.eq(row == rows - 1),
+            repeats.eq(sweeps & (readout != passes - 1)),
             taking.eq(self.complete | pull),
             self.move.eq(taking & (row != rows - 1)),
         ]
         m.d.sync += [moving.eq(self.move), pull.eq(moving)]
         with m.If(taking):
             m.d.sync += [
-                row.eq(Mux(row == rows - 1, 0, row + 1)),
-                segment.eq(Mux(segment == self.segments - 1, 0, segment + 1)),
+                row.eq(Mux(sweeps, 0, row + 1)),
+                readout.eq(Mux(sweeps, Mux(repeats, readout + 1, 0), readout)),
+                # All rows again for the next readout of the same prototypes.
+                segment.eq(Mux(repeats, segment - (rows - 1), Mux(segment == self.segments - 1, 0, segment + 1))),
             ]
-        return segment, taking
+        return segment, first, last, taking
 
     def _look_up(self, m, segment):
         """Whether the segment holds anything, its class, and the whole key in the order of prototypes."""
@@ -151,7 +176,8 @@ class Collector(wiring.Component):
         class_ = Signal(class_width, reset_less=True)
         order = Signal(index_width + shape.distance_width + 1, reset_less=True)
         m.d.sync += [
-            occupied.eq(entry[0]),
+            # A row that has no more prototypes to give shows all ones, which is no distance there can be.
+            occupied.eq(entry[0] & ~distance.all() if shape.keeps else entry[0]),
             class_.eq(entry[1:width]),
             order.eq(Cat(prototype, distance, not_firing)),
         ]
@@ -173,7 +199,7 @@ class Collector(wiring.Component):
         return read.data
 
     def _keep(self, m, valid, first, occupied, class_, order):
-        """Keep the first key of all and the first of another class."""
+        """Keep the first key of all and the first of another class; also whether the key that may replace them counts."""
         best, runner = (Kept(name, len(class_), len(order)) for name in ("best", "runner_up"))
 
         # Compared with the two best of the moment: nothing replaces them before the next cycle.
@@ -209,13 +235,22 @@ class Collector(wiring.Component):
                 m.d.sync += [runner.valid.eq(1), runner.class_.eq(best.class_), runner.order.eq(best.order)]
         with m.Elif(follows):
             m.d.sync += [runner.valid.eq(1), runner.class_.eq(class_after), runner.order.eq(order_after)]
-        return best, runner
+        return best, runner, occupied_after
 
-    def _answer(self, m, done, best, runner):
-        """Make the record of the two best, and wait for the output register."""
+    def _vote(self, m, order, class_):
+        """The neighbours that vote, fed with each key."""
+        m.submodules.vote = vote = Vote(
+            k=self.shape.passes,
+            class_width=len(class_),
+            distance_width=self.shape.distance_width,
+            order_width=len(order),
+        )
+        m.d.comb += [vote.order.eq(order), vote.class_.eq(class_)]
+        return vote
+
+    def _answer(self, m, done, first, second, nearest):
+        """Make the record, whose fields `nearest` come from the first of all, and wait for the output register."""
         has_radii = self.shape.radius or self.tables.radii is not None
-        index_width = self.record.width("prototype")
-        first, second = best.first(index_width), runner.first(index_width)
 
         subtracted = Signal()
         margin = Signal(signed(self.record.width("margin")), reset_less=True)
@@ -236,9 +271,8 @@ class Collector(wiring.Component):
             self.o.valid.eq(output_valid),
             self.o.payload.eq(output),
         ]
-        fields = judged(
-            self.record, first, second, prototype=best.order[:index_width], margin=margin, has_radii=has_radii
-        )
+        fields = judged(self.record, first, second, prototype=nearest["prototype"], margin=margin, has_radii=has_radii)
+        fields |= nearest
         with m.If(taken):
             m.d.sync += [
                 output_valid.eq(1),

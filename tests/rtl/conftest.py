@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from prototile.config import Configuration
+from prototile.config import MASKED_METRICS, METRICS, WEIGHTED_METRICS, Configuration
 from prototile.hardware import core
 from prototile.nodes import Nodes
 from prototile.placement import segment_count
@@ -39,8 +39,9 @@ def draw(seed: int, **fixed) -> Case:
     """Draw a case; `fixed` replaces fields of the configuration."""
     choose = random.Random(seed)
     numbers = np.random.default_rng(seed)
+    metric = fixed.get("metric", choose.choice(METRICS))
     features = choose.choice([1, 2, 3, 5, 8, 17])
-    bits = choose.choice([1, 2, 3, 4, 5, 8])
+    bits = choose.choice([1, 2, 3, 4] if metric == "table" else [1, 2, 3, 4, 5, 8])
     prototypes = choose.choice([1, 2, 3, 7, 20, 33])
     classes = choose.randint(1, min(prototypes, 5))
     labels = np.concatenate([np.arange(classes), numbers.integers(0, classes, prototypes - classes)])
@@ -48,7 +49,11 @@ def draw(seed: int, **fixed) -> Case:
     values = {
         "features": features,
         "bits": bits,
-        "metric": choose.choice(["l1", "l2"]),
+        "metric": metric,
+        "masked": metric in MASKED_METRICS and choose.choice([False, False, True]),
+        "shift_max": choose.choice([0, 0, 1, 2, 3]) if metric in WEIGHTED_METRICS else 0,
+        "entry_max": choose.choice([1, 5, 16, 100]) if metric == "table" else 0,
+        "k": choose.choice([1, 1, 1, 2, 3, 5, 15]),
         "prototype_count": prototypes,
         "class_count": classes,
         "radii": choose.choice(["none", "common", "class", "prototype"]),
@@ -64,16 +69,34 @@ def draw(seed: int, **fixed) -> Case:
     config = Configuration(rows=-(-segments // values["prototypes_per_pe"]), **values)
     # Few levels make many ties, all of them the largest distances.
     top = choose.choice([1, 3, config.component_max])
-    points = numbers.integers(0, min(top, config.component_max) + 1, (prototypes, config.features))
-    queries = numbers.integers(0, min(top, config.component_max) + 1, (48, config.features))
+    top = min(top, config.component_max)
+    points = numbers.integers(0, top + 1, (prototypes, config.features))
+    queries = numbers.integers(0, top + 1, (48, config.features))
     queries[::5] = points[numbers.integers(0, prototypes, len(queries[::5]))]
     queries[1], queries[2] = 0, config.component_max
+    nodes = Nodes(
+        values=_values(config, numbers, points, top),
+        labels=labels,
+        masks=numbers.random(points.shape) < 0.7 if config.masked else None,
+        shifts=numbers.integers(0, config.shift_max + 1, points.shape) if config.shift_max else None,
+        radii=_radii(config, numbers, labels),
+    )
     return Case(
         config=config,
-        nodes=Nodes(values=points, labels=labels, radii=_radii(config, numbers, labels)),
+        nodes=nodes,
         queries=queries,
         saturated=numbers.integers(0, config.features + 1, len(queries)),
     )
+
+
+def _values(config, numbers, points, top):
+    """What the metric makes of points: themselves, boxes that begin there, or tables."""
+    if config.metric == "box":
+        widths = numbers.integers(-1, max(1, top // 2) + 1, points.shape)
+        return np.stack([points, np.clip(points + widths, 0, config.component_max)], axis=2)
+    if config.metric == "table":
+        return numbers.integers(0, config.entry_max + 1, (*points.shape, 1 << config.bits))
+    return points
 
 
 def _radii(config, numbers, labels):
