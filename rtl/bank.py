@@ -14,9 +14,9 @@ def control_layout(
 ) -> data.StructLayout:
     """Controls that all banks of a tile share.
 
-    ``clear``, ``rotate`` (only with `radius`) and ``keep`` (only with `keeps`) are those of `ProcessingElement`, in step
-    with the accumulators. ``clear_next`` and ``shift_next`` come one cycle before: each bank makes its own ``shift`` of
-    them. ``load`` (only with `keeps`) is high while accumulators take terms.
+    ``clear``, ``rotate`` (only with `radius`) and ``keep`` (only with `keeps`) are those of `ProcessingElement`, in
+    step with the accumulators. ``clear_next`` and ``shift_next`` come one cycle before: each bank makes its own
+    ``shift`` of them. ``load`` (only with `keeps`) is high while accumulators take terms.
 
     ``compared`` (only with `radius`) is high while the elements give away what is compared first: ``not firing`` and
     the distance. Then ``place`` shows the bits of all elements' places in turn, the first element's lowest. ``arm`` is

@@ -107,7 +107,7 @@ class Collector(wiring.Component):
         if self.shape.keeps:
             vote = self._vote(m, order, class_)
             m.d.comb += [vote.take.eq(valid & counts), vote.first.eq(valid & stages[-1][0]), vote.start.eq(done)]
-            # The winner has a neighbour that fires if any fires at all; so what holds for the first of all holds for it.
+            # The winner's first neighbour fires if any prototype does, as the first of all.
             elected = vote.label == first.class_
             second = First(
                 valid=second.valid | ~elected,

@@ -109,7 +109,8 @@ class ProcessingElement(wiring.Component):
         """The accumulator with the term added, or turned by one bit.
 
         The term meets the accumulator only in its low bits. There, turning adds the accumulator to itself. Above, the
-        second operand is the turning signal: its sum is not used then, and the cell has an input left for the bit below.
+        second operand is the turning signal: its sum is not used then, and the cell has an input left for the bit
+        below.
         """
         low = min(self.unit.term_width, self.distance_width)
         operand = Signal(self.distance_width)

@@ -14,9 +14,9 @@ class Hamming(wiring.Component):
     """Counts differing bits; ports as those of `DistanceUnit`, the carry is 0.
 
     Pairs of differing bits become numbers of two bits, in two tables. Adders join the numbers, two levels a cycle, and
-    each takes one more bit as its carry input. Several adders share a carry chain: between two of them lies a cell whose
-    operands are both the next one's carry input, so that it passes that on, whatever comes in, and its sum is the
-    carry out of the one before.
+    each takes one more bit as its carry input. Several adders share a carry chain: between two of them lies a cell
+    whose operands are both the next one's carry input, so that it passes that on, whatever comes in, and its sum is
+    the carry out of the one before.
     """
 
     def __init__(self, shape: UnitShape):

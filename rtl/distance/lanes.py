@@ -14,8 +14,8 @@ All have the same ports:
 ``enable``
     In step with both; low where there is no word. Then the carry is 0, and the term too if the unit is quiet.
 ``term``, ``carry``
-    The distance of the components is ``term + carry``, ``shape.lane_latency`` cycles later. The carry is left to whoever
-    adds the term up: an adder has a carry input to spare, an incrementer would cost a chain.
+    The distance of the components is ``term + carry``, ``shape.lane_latency`` cycles later. The carry is left to
+    whoever adds the term up: an adder has a carry input to spare, an incrementer would cost a chain.
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
