@@ -92,6 +92,36 @@ def to_matrix(values: Any, name: str, *, features: int | None = None) -> Matrix:
     return matrix
 
 
+def to_cube(values: Any, name: str, last: str, *, infinite: bool = False) -> Matrix:
+    """Turn values into an array of shape (prototypes, features, n), int64 or float64; at least one of each.
+
+    Parameters
+    ----------
+    values
+        Anything array-like.
+    name
+        What the user calls it, for messages.
+    last
+        What the last dimension is, for messages.
+    infinite
+        Whether infinities are values; NaN never is.
+
+    Raises
+    ------
+    InputError
+        If a value is no such number or the shape is another.
+    """
+    cube = to_numbers(values, name)
+    if cube.ndim != 3:
+        raise InputError(
+            f"{name} must have three dimensions (prototypes, features, {last}), not the shape {cube.shape}."
+        )
+    if 0 in cube.shape:
+        raise InputError(f"{name} must have at least one of each dimension, not the shape {cube.shape}.")
+    check_finite(np.where(np.isinf(cube), 0.0, cube) if infinite else cube, name)
+    return cube
+
+
 def check_finite(matrix: Matrix, name: str) -> None:
     """Refuse NaN and infinity, naming the first row and column (from 0) that holds one.
 
@@ -103,9 +133,10 @@ def check_finite(matrix: Matrix, name: str) -> None:
     finite = np.isfinite(matrix)
     if finite.all():
         return
-    row, column = (int(place) for place in np.argwhere(~finite)[0])
+    place = tuple(int(index) for index in np.argwhere(~finite)[0])
+    row, column = place[:2]
     raise InputError(
-        f"{name} holds {matrix[row, column]} in row {row}, column {column} (counted from 0);"
+        f"{name} holds {matrix[place]} in row {row}, column {column} (counted from 0);"
         " replace or drop what is not a finite number."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prototile.arrays import Matrix, frozen, to_array, to_matrix, to_numbers
+from prototile.config import MAX_K, METRICS
+from prototile.distances import distances
 from prototile.errors import InputError, UnsupportedModelError
 from prototile.record import Status
+from prototile.values import checked_masks, checked_values, checked_weights
 
 #: Names under which users know the metrics, and what the contract calls them.
 METRIC_NAMES = {
@@ -21,6 +25,12 @@ METRIC_NAMES = {
     "l2": "l2",
     "sqeuclidean": "l2",
     "euclidean": "l2",
+    "linf": "linf",
+    "chebyshev": "linf",
+    "maximum": "linf",
+    "hamming": "hamming",
+    "box": "box",
+    "table": "table",
 }
 #: Chunks of the float reference hold at most this many distances (32 MB).
 _CHUNK_DISTANCES = 1 << 22
@@ -29,23 +39,38 @@ _INT64_MAX = int(np.iinfo(np.int64).max)
 #: Up to here each integer is a float64 of its own.
 _EXACT_FLOAT = 2**53
 
-_PAIRWISE = {"l1": "cityblock", "l2": "sqeuclidean"}
 
+def canonical_metric(metric: Any, where: str = "PrototypeModel", supported: Sequence[str] = METRICS) -> str:
+    """Return what the contract calls a metric.
 
-def canonical_metric(metric: Any, where: str = "PrototypeModel") -> str:
-    """Return ``"l1"`` or ``"l2"`` for any name of them.
+    Parameters
+    ----------
+    metric
+        Any name of `METRIC_NAMES`.
+    where
+        What has the metric, for the message.
+    supported
+        Metrics that are taken there; an estimator may mean another one by the same name.
 
     Raises
     ------
     UnsupportedModelError
         If the metric is another one.
     """
-    if isinstance(metric, str) and metric in METRIC_NAMES:
+    if isinstance(metric, str) and METRIC_NAMES.get(metric) in supported:
         return METRIC_NAMES[metric]
     raise UnsupportedModelError(
-        f"{where} has the metric {metric!r}, but the chip computes l1 (manhattan, cityblock) and"
-        " l2 (euclidean, sqeuclidean) only; train with one of these."
+        f"{where} has the metric {metric!r}, but the chip computes {_listed(supported)} only; use one of these."
     )
+
+
+def _listed(metrics: Sequence[str]) -> str:
+    """Metrics with their other names."""
+    texts = []
+    for metric in metrics:
+        names = [name for name, meant in METRIC_NAMES.items() if meant == metric and name != metric]
+        texts.append(f"{metric} ({', '.join(names)})" if names else metric)
+    return ", ".join(texts[:-1]) + f" and {texts[-1]}"
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -112,12 +137,26 @@ class PrototypeModel:
     ----------
     prototypes
         Array of shape (prototypes, features). An integer (or boolean) array is in chip units already: offset 0,
-        step 1, no negative value. A float array is in model units and will be quantised.
+        step 1, no negative value. A float array is in model units and will be quantised. Three metrics differ:
+
+        - ``"hamming"``: whole numbers that are not negative, of any type, in chip units.
+        - ``"box"``: shape (prototypes, features, 2), lower and upper bound of each component. Integers, in chip units,
+          are closed bounds, ``lower <= upper + 1``, where equality makes an empty box. Floats are half-open intervals
+          (lower, upper], as a leaf of a decision tree has them; ``-inf`` and ``inf`` are open ends.
+        - ``"table"``: integers of the shape (prototypes, features, levels), what each value 0 .. levels - 1 of a
+          component adds to the distance, 0 .. 65535; levels is a power of two, ``2**bits``. In chip units.
     labels
         One label per prototype: integers (of at most 64 bits with a sign), strings, booleans, or floats with integer
         values.
     metric
-        ``"l1"`` (``manhattan``, ``cityblock``) or ``"l2"`` (``sqeuclidean``, ``euclidean``).
+        How far a vector is from a prototype:
+
+        - ``"l1"`` (``manhattan``, ``cityblock``): sum of the absolute differences,
+        - ``"l2"`` (``sqeuclidean``, ``euclidean``): sum of the squared differences,
+        - ``"linf"`` (``chebyshev``, ``maximum``): largest absolute difference,
+        - ``"hamming"``: bits in which the components differ,
+        - ``"box"``: sum of what the components lie outside of the bounds,
+        - ``"table"``: sum of the entries that the components select.
     radii
         Influence fields, in units of the distance (for l2: of the **squared** distance); a prototype fires if its
         distance is smaller. None: all fire. Otherwise
@@ -130,7 +169,9 @@ class PrototypeModel:
         With as many classes as prototypes a flat array could mean both. It is taken if both give every prototype
         the same radius, and refused otherwise: use the two-dimensional shapes or a dict.
     k
-        Neighbours that vote; must be 1.
+        Neighbours that vote, 1 to 15 and no more than prototypes: the class with most votes among the first `k` that
+        fire is the answer (among the first `k` of all, if none fires); of equal votes, the one that comes first in
+        `classes`.
     classes
         The label space in the order of the class indices; default: the sorted distinct labels, as in scikit-learn.
         Classes without a prototype are allowed.
@@ -142,10 +183,16 @@ class PrototypeModel:
         Map from the user's input to the model's space; None: they are the same.
     radii_inclusive
         Whether a prototype also fires at exactly its radius, as in ``RadiusNeighborsClassifier``.
+    masks
+        Shape (prototypes, features), True where a component of a prototype counts; for l1, l2, linf and hamming.
+        None: all count.
+    weights
+        Shape (prototypes, features), local weights: a component's term of the distance counts so many times; for l1
+        and l2. Powers of two from 1 to 32768. None: all are 1.
 
     Attributes
     ----------
-    prototypes : ndarray of shape (prototypes, features)
+    prototypes : ndarray of shape (prototypes, features), or (prototypes, features, n)
         int64 (chip units) or float64, read-only.
     labels : ndarray of shape (prototypes,)
         Labels as given.
@@ -155,13 +202,17 @@ class PrototypeModel:
         float64, one per prototype whatever was given.
     radii_kind : str
         ``none``, ``common``, ``class`` or ``prototype``.
+    masks : bool ndarray of shape (prototypes, features), or None
+        None also if all components count.
+    weights : ndarray of shape (prototypes, features), or None
+        int64; None also if all are 1.
 
     Raises
     ------
     InputError
         If an array or a number has the wrong shape, kind or value.
     UnsupportedModelError
-        If metric or `k` is none that the chip computes.
+        If metric, `k`, masks or weights are none that the chip computes.
     """
 
     prototypes: Matrix
@@ -176,6 +227,8 @@ class PrototypeModel:
     min_margin: float | None
     reject: Any
     preprocess: AffineMap | None
+    masks: NDArray[np.bool_] | None
+    weights: NDArray[np.int64] | None
 
     def __init__(
         self,
@@ -190,15 +243,22 @@ class PrototypeModel:
         *,
         preprocess: AffineMap | None = None,
         radii_inclusive: bool = False,
+        masks: Any = None,
+        weights: Any = None,
     ) -> None:
-        points = to_matrix(prototypes, "prototypes")
+        known = canonical_metric(metric)
+        points = checked_values(prototypes, known)
         names = _checked_labels(labels, "labels")
         if len(names) != len(points):
             raise InputError(f"there are {len(points)} prototypes but {len(names)} labels; give one label each.")
         space = np.unique(names) if classes is None else _checked_classes(classes)
         indices = _class_indices(names, space)
         _check_units(metric, radii, min_margin)
-        _check_k(k)
+        _check_k(k, len(points))
+        counts, local = (
+            checked_masks(masks, known, points.shape[:2]),
+            checked_weights(weights, known, points.shape[:2]),
+        )
         kind, radius = _radii_per_prototype(radii, indices, space)
         if preprocess is not None and not isinstance(preprocess, AffineMap):
             raise InputError(f"preprocess must be an AffineMap or None, not {preprocess!r}.")
@@ -213,14 +273,16 @@ class PrototypeModel:
             "labels": frozen(names),
             "class_indices": frozen(indices),
             "classes": frozen(space),
-            "metric": canonical_metric(metric),
+            "metric": known,
             "radii": None if radius is None else frozen(radius),
             "radii_kind": kind,
             "radii_inclusive": bool(radii_inclusive),
-            "k": 1,
+            "k": int(k),
             "min_margin": None if min_margin is None else _non_negative(min_margin, "min_margin"),
             "reject": None if reject is None else _checked_reject(reject, space),
             "preprocess": preprocess,
+            "masks": None if counts is None else frozen(counts),
+            "weights": None if local is None else frozen(local),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -228,7 +290,7 @@ class PrototypeModel:
     def __repr__(self) -> str:
         return (
             f"PrototypeModel({self.prototype_count} prototypes, {self.features} features, {self.class_count} classes,"
-            f" metric={self.metric!r}, radii={self.radii_kind!r})"
+            f" metric={self.metric!r}, radii={self.radii_kind!r}{f', k={self.k}' if self.k > 1 else ''})"
         )
 
     @property
@@ -291,13 +353,7 @@ class PrototypeModel:
 
     def distances(self, Z: Matrix) -> NDArray[np.float64]:
         """Distances in float64 of model-space vectors (rows, features) to all prototypes, shape (rows, prototypes)."""
-        # Imported here: scikit-learn takes a second to import, and most commands never need it.
-        from sklearn.metrics import pairwise_distances
-
-        result: NDArray[np.float64] = pairwise_distances(
-            Z.astype(np.float64), self.prototypes.astype(np.float64), metric=_PAIRWISE[self.metric]
-        )
-        return result
+        return distances(self.metric, Z, self.prototypes, self.masks, self.weights)
 
     def fires(self, distances: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which prototypes fire at these distances, shape (rows, prototypes)."""
@@ -317,7 +373,7 @@ class PrototypeModel:
         Returns
         -------
         ndarray of shape (rows,)
-            Labels, of the first prototype in the contract's order.
+            Labels, by the vote of the first `k` prototypes in the contract's order.
 
         Raises
         ------
@@ -351,12 +407,12 @@ class PrototypeModel:
         return np.where(np.asarray(status) == Status.UNKNOWN, reject, predicted)
 
     def decide_by(self, distances: NDArray[np.float64], fires: NDArray[np.bool_]) -> NDArray[Any]:
-        """Labels of the first prototype in the order (not firing, distance, index).
+        """Labels by the first `k` prototypes in the order (not firing, distance, index).
 
         Parameters
         ----------
         distances, fires
-            Shape (rows, prototypes).
+            Shape (rows, prototypes). A prototype at an infinite distance has no vote, unless it is the first.
 
         Returns
         -------
@@ -364,9 +420,22 @@ class PrototypeModel:
             Labels; `reject`, if there is one, where nothing fires.
         """
         any_fires: NDArray[np.bool_] = np.asarray(fires.any(axis=1))
-        winner = np.where(fires | ~any_fires[:, None], distances, np.inf).argmin(axis=1)
+        ordered = np.where(fires | ~any_fires[:, None], distances, np.inf)
         status = np.where(any_fires, Status.IDENTIFIED, Status.UNKNOWN)
-        return self.to_labels(self.class_indices[winner], status)
+        return self.to_labels(self._elected(ordered), status)
+
+    def _elected(self, distances: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Class indices by the vote of the `k` nearest; `distances` is overwritten."""
+        rows = np.arange(len(distances))
+        winner = distances.argmin(axis=1)
+        votes = np.zeros((len(distances), self.class_count), dtype=np.int64)
+        votes[rows, self.class_indices[winner]] = 1
+        for _ in range(1, self.k):
+            distances[rows, winner] = np.inf
+            winner = distances.argmin(axis=1)
+            votes[rows, self.class_indices[winner]] += np.isfinite(distances[rows, winner])
+        elected: NDArray[np.int64] = votes.argmax(axis=1)
+        return elected
 
     def _predict_chunk(self, Z: Matrix) -> NDArray[Any]:
         distances = self.distances(Z)
@@ -458,14 +527,16 @@ def _class_indices(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.in
     return indices.astype(np.int64)
 
 
-def _check_k(k: Any) -> None:
+def _check_k(k: Any, prototype_count: int) -> None:
     if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)) or k < 1:
         raise InputError(f"k must be a positive integer, not {k!r}.")
-    if k != 1:
+    if k > MAX_K:
         raise UnsupportedModelError(
-            f"k must be 1, not {k}: the grid hands on the one nearest prototype per class and holds no vote yet;"
-            " use k=1, for instance on a few k-means centres per class, which average as neighbours do."
+            f"k must be at most {MAX_K}, not {k}, as the chip counts the votes of so many; use fewer neighbours, or k=1"
+            " on a few k-means centres per class, which average as neighbours do."
         )
+    if k > prototype_count:
+        raise InputError(f"k is {k}, but there are only {prototype_count} prototypes to vote; use a smaller k.")
 
 
 def _check_units(metric: Any, radii: Any, min_margin: Any) -> None:

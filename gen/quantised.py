@@ -11,12 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prototile.arrays import frozen
-from prototile.config import METRICS, RADII, Configuration, bit_count
+from prototile.config import MASKED_METRICS, MAX_K, METRICS, RADII, WEIGHTED_METRICS, Configuration, bit_count
 from prototile.errors import InputError
 from prototile.nodes import Nodes
 
 #: Widest component that is generated.
 MAX_BITS = 16
+#: Largest entry of a table.
+MAX_ENTRY = (1 << 16) - 1
+#: Largest local weight, as a power of two.
+MAX_SHIFT = 15
+
+_INT64_MAX = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,7 +32,9 @@ class QuantisedModel:
     Parameters
     ----------
     prototypes
-        Shape (prototypes, features), ``0 .. 2**bits - 1``; kept as uint16.
+        Shape (prototypes, features), ``0 .. 2**bits - 1``; kept as uint16. For ``box`` (prototypes, features, 2), lower
+        and upper bound, which are inside, ``lower <= upper + 1``; for ``table`` (prototypes, features, ``2**bits``),
+        entries ``0 .. 65535``.
     labels
         Class index of each prototype, shape (prototypes,); kept as int32.
     radii
@@ -35,13 +43,20 @@ class QuantisedModel:
     radii_kind
         One of `prototile.config.RADII`; ``none`` exactly if `radii` is None.
     metric
-        ``l1`` or ``l2``.
+        One of `prototile.config.METRICS`.
     bits
         Bits of a component, 1 to 16.
     min_margin
         Integer threshold of the margin, or None.
     classes
         Labels in the order of the class indices, shape (classes,).
+    masks
+        True where a component counts, shape (prototypes, features), for the metrics that have masks. None: all count.
+    shifts
+        Local weights as powers of two, ``0 .. 15``, shape (prototypes, features), for the metrics that have weights;
+        kept as uint8. None: all are 0.
+    k
+        Neighbours that vote.
 
     Raises
     ------
@@ -57,27 +72,82 @@ class QuantisedModel:
     bits: int
     min_margin: int | None
     classes: NDArray[Any]
+    masks: NDArray[np.bool_] | None = None
+    shifts: NDArray[np.uint8] | None = None
+    k: int = 1
 
     def __post_init__(self) -> None:
         check_bits(self.bits)
+        if self.metric not in METRICS or self.radii_kind not in RADII:
+            raise InputError(f"metric {self.metric!r} or radii_kind {self.radii_kind!r} is none that the chip has.")
         points, labels = np.asarray(self.prototypes), np.asarray(self.labels)
-        if points.ndim != 2 or 0 in points.shape or points.dtype.kind not in "iu":
-            raise InputError(f"prototypes must be an integer matrix, not {points.dtype} of the shape {points.shape}.")
-        if int(points.min()) < 0 or int(points.max()) >= 1 << self.bits:
-            raise InputError(f"prototypes of {self.bits} bits must lie in 0 .. {(1 << self.bits) - 1}.")
+        self._check_prototypes(points)
         if labels.shape != points.shape[:1] or labels.dtype.kind not in "iu":
             raise InputError(f"labels must be {len(points)} integers, not {labels.dtype} of the shape {labels.shape}.")
         if int(labels.min()) < 0 or int(labels.max()) >= self.classes.size:
             raise InputError(f"labels must be class indices 0 .. {self.classes.size - 1}.")
-        if self.metric not in METRICS or self.radii_kind not in RADII:
-            raise InputError(f"metric {self.metric!r} or radii_kind {self.radii_kind!r} is none that the chip has.")
+        if not 1 <= self.k <= min(MAX_K, len(points)):
+            raise InputError(f"k must be 1 .. {min(MAX_K, len(points))}, not {self.k!r}.")
         if (self.radii is None) != (self.radii_kind == "none"):
             raise InputError(f"radii_kind {self.radii_kind!r} does not go with radii {self.radii!r}.")
         object.__setattr__(self, "prototypes", frozen(points.astype(np.uint16)))
         object.__setattr__(self, "labels", frozen(labels.astype(np.int32)))
         object.__setattr__(self, "classes", frozen(self.classes))
+        self._freeze_masks_and_shifts()
+        self._check_size()
         if self.radii is not None:
             self._freeze_radii(np.asarray(self.radii))
+
+    def _check_prototypes(self, points: NDArray[Any]) -> None:
+        levels = {"box": 2, "table": 1 << self.bits}.get(self.metric)
+        if (
+            points.ndim != (2 if levels is None else 3)
+            or 0 in points.shape
+            or points.dtype.kind not in "iu"
+            or (levels is not None and points.shape[2] != levels)
+        ):
+            shape = "matrix" if levels is None else f"array of the shape (prototypes, features, {levels})"
+            raise InputError(f"prototypes must be an integer {shape}, not {points.dtype} of the shape {points.shape}.")
+        largest = MAX_ENTRY if self.metric == "table" else (1 << self.bits) - 1
+        if int(points.min()) < 0 or int(points.max()) > largest:
+            what = "entries" if self.metric == "table" else f"prototypes of {self.bits} bits"
+            raise InputError(f"{what} must lie in 0 .. {largest}, not {int(points.min())} .. {int(points.max())}.")
+        if self.metric == "box":
+            bounds = points.astype(np.int64)
+            if (bounds[..., 0] > bounds[..., 1] + 1).any():
+                raise InputError("the lower bound of a box must not be above its upper bound + 1.")
+
+    def _freeze_masks_and_shifts(self) -> None:
+        shape = self.prototypes.shape[:2]
+        if self.masks is not None:
+            masks = np.asarray(self.masks)
+            if self.metric not in MASKED_METRICS or masks.shape != shape or masks.dtype.kind != "b":
+                raise InputError(
+                    f"masks must be booleans of the shape {shape}, for one of {', '.join(MASKED_METRICS)}, not"
+                    f" {masks.dtype} of the shape {masks.shape} for {self.metric!r}."
+                )
+            object.__setattr__(self, "masks", frozen(masks))
+        if self.shifts is not None:
+            shifts = np.asarray(self.shifts)
+            if self.metric not in WEIGHTED_METRICS or shifts.shape != shape or shifts.dtype.kind not in "iu":
+                raise InputError(
+                    f"shifts must be integers of the shape {shape}, for one of {', '.join(WEIGHTED_METRICS)}, not"
+                    f" {shifts.dtype} of the shape {shifts.shape} for {self.metric!r}."
+                )
+            if int(shifts.min()) < 0 or int(shifts.max()) > MAX_SHIFT:
+                raise InputError(
+                    f"shifts must lie in 0 .. {MAX_SHIFT}, not {int(shifts.min())} .. {int(shifts.max())}."
+                )
+            object.__setattr__(self, "shifts", frozen(shifts.astype(np.uint8)))
+
+    def _check_size(self) -> None:
+        """Refuse models whose order of prototypes, distance and index together, is beyond 64-bit integers."""
+        largest = self.configuration().distance_max
+        if 2 * (largest + 1) * self.prototype_count > _INT64_MAX:
+            raise InputError(
+                f"{self.prototype_count} prototypes with distances of up to {largest} are more than 64-bit integers can"
+                " put in order; use fewer bits or smaller weights."
+            )
 
     def _freeze_radii(self, radii: NDArray[Any]) -> None:
         largest = self.configuration().distance_max + 1
@@ -93,7 +163,20 @@ class QuantisedModel:
     @property
     def nodes(self) -> Nodes:
         """The arrays that golden model and hardware are fed from."""
-        return Nodes(values=self.prototypes, labels=self.labels, radii=self.radii)
+        return Nodes(values=self.prototypes, labels=self.labels, masks=self.masks, shifts=self.shifts, radii=self.radii)
+
+    @property
+    def exemplars(self) -> NDArray[np.uint16]:
+        """A query for each prototype that is as near to it as one can be, shape (prototypes, features).
+
+        The prototype itself; the lower bounds of a box; the lowest level with the smallest entry of a table.
+        """
+        nearest: NDArray[np.uint16] = self.prototypes
+        if self.metric == "box":
+            nearest = self.prototypes[..., 0]
+        elif self.metric == "table":
+            nearest = self.prototypes.argmin(axis=2).astype(np.uint16)
+        return nearest
 
     @property
     def prototype_count(self) -> int:
@@ -134,23 +217,33 @@ class QuantisedModel:
             class_count=self.class_count,
             radii=self.radii_kind,
             min_margin=self.min_margin,
+            k=self.k,
+            masked=self.masks is not None,
+            shift_max=0 if self.shifts is None else int(self.shifts.max()),
+            entry_max=int(self.prototypes.max()) if self.metric == "table" else 0,
             **grid,
         )
 
     def canonical_bytes(self) -> bytes:
         """Everything that fixes an answer, as bytes that are the same on every machine.
 
-        A line of JSON (sorted keys) with the scalars, the classes and the shape, then `prototypes`, `labels` and
-        `radii`, C-contiguous, little-endian.
+        A line of JSON (sorted keys) with the scalars, the classes and the shape, then `prototypes`, `labels`, `radii`,
+        `masks` and `shifts`, C-contiguous, little-endian. What came later, `k`, `masks` and `shifts`, is named in the
+        line only where there is some, so that older digests still hold.
         """
-        header = {
+        header: dict[str, Any] = {
             "bits": self.bits,
             "classes": self.classes.tolist(),
             "metric": self.metric,
             "min_margin": self.min_margin,
             "radii": self.radii_kind,
-            "shape": [self.prototype_count, self.features],
+            "shape": list(self.prototypes.shape),
         }
+        if self.k != 1:
+            header["k"] = self.k
+        later = {"masks": self.masks, "shifts": self.shifts}
+        given = {name: array for name, array in later.items() if array is not None}
+        header |= dict.fromkeys(given, True)
         parts = [
             json.dumps(header, sort_keys=True, default=repr).encode() + b"\n",
             np.ascontiguousarray(self.prototypes, "<u2").tobytes(),
@@ -158,6 +251,7 @@ class QuantisedModel:
         ]
         if self.radii is not None:
             parts.append(np.ascontiguousarray(self.radii, "<i8").tobytes())
+        parts += [np.ascontiguousarray(array, "u1").tobytes() for array in given.values()]
         return b"".join(parts)
 
     def digest(self) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prototile.arrays import Matrix, frozen, to_array, to_matrix
+from prototile.config import index_bit_count
 from prototile.errors import InputError
 from prototile.model import PrototypeModel
 from prototile.quantised import MAX_BITS, QuantisedModel, bits_needed, check_bits
@@ -93,17 +94,26 @@ class Quantiser:
         if model.in_chip_units:
             return cls._in_chip_units(model, calibration, width)
         width = DEFAULT_BITS if width is None else width
-        points = model.prototypes.astype(np.float64)
         if calibration is None:
+            points = _spanned(model)
+            if model.metric == "box" and not _is_integer(points) and not np.ptp(points, axis=0).any():
+                raise InputError(
+                    "boxes with one bound for each component do not tell how far the data reach; give calibration data."
+                )
             return cls._of_prototypes(points, width)
-        return cls._of_data(np.vstack([points, model.transform(calibration)]), width)
+        return cls._of_data(_spanned(model, model.transform(calibration)), width)
 
     @classmethod
     def _in_chip_units(cls, model: PrototypeModel, calibration: Any, bits: int | None) -> Quantiser:
-        needed = bits_needed(model.prototypes.astype(np.int64))
+        needed = _bits_in_chip_units(model)
+        if model.metric == "table" and bits not in (None, needed):
+            raise InputError(
+                f"tables with {1 << needed} levels belong to components of {needed} bits, not of {bits}; use"
+                f" bits={needed}."
+            )
         if bits is not None and bits < needed:
             raise InputError(
-                f"integer prototypes are in chip units, and one component is {int(model.prototypes.max())}, which does"
+                f"integer prototypes are in chip units, and one component is {int(_counted(model).max())}, which does"
                 f" not fit into {bits} bits; use bits={needed}, or give a float array to have them quantised."
             )
         if calibration is not None:
@@ -174,9 +184,8 @@ class Quantiser:
         InputError
             If a prototype in chip units does not fit into the bits.
         """
-        prototypes, _ = self.quantise(model.prototypes)
         bare = QuantisedModel(
-            prototypes=prototypes,
+            prototypes=self._values(model),
             labels=model.class_indices.astype(np.int32),
             radii=None,
             radii_kind="none",
@@ -184,24 +193,48 @@ class Quantiser:
             bits=self.bits,
             min_margin=None,
             classes=model.classes,
+            masks=model.masks,
+            shifts=None if model.weights is None else np.log2(model.weights).astype(np.uint8),
+            k=model.k,
         )
         largest = bare.configuration().distance_max + 1
         # Not step**2: the square of a huge step is infinite, where Python's power would be an error.
-        unit = self.step if model.metric == "l1" else self.step * self.step
-        return QuantisedModel(
-            prototypes=bare.prototypes,
-            labels=bare.labels,
+        unit = self.step * self.step if model.metric == "l2" else self.step
+        return replace(
+            bare,
             radii=None if model.radii is None else _thresholds(model.radii, unit, largest, model.radii_inclusive),
             radii_kind=model.radii_kind,
-            metric=bare.metric,
-            bits=bare.bits,
             min_margin=(
                 None
                 if model.min_margin is None
                 else int(_thresholds(np.array([model.min_margin]), unit, largest, inclusive=False)[0])
             ),
-            classes=bare.classes,
         )
+
+    def _values(self, model: PrototypeModel) -> NDArray[Any]:
+        """Prototypes in chip units, in the shape of the metric."""
+        if model.metric not in ("box", "table"):
+            return self.quantise(model.prototypes)[0]
+        return model.prototypes if model.in_chip_units else self._bounds(model.prototypes.astype(np.float64))
+
+    def _bounds(self, bounds: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Closed integer bounds for the half-open intervals (lower, upper] of boxes, shape (boxes, features, 2).
+
+        A threshold t becomes ``T = floor((t - offset) / step)``; levels up to T are below it, all others above. So
+        boxes that share thresholds and cover the space once cover all integer vectors once. A query rounds to the
+        nearest level, hence the chip's threshold lies at T + 1/2, half a step from t at most. With integer data and
+        step 1 no data lie in between, and the chip decides as the model does.
+        """
+        largest = (1 << self.bits) - 1
+        with np.errstate(over="ignore"):
+            thresholds = np.floor((bounds - self.offset[:, None]) / self.step)
+        lower = np.clip(thresholds[..., 0] + 1, 0, largest + 1).astype(np.int64)
+        upper = np.clip(thresholds[..., 1], -1, largest).astype(np.int64)
+        # No level lies in between: an empty interval, with both bounds moved to where the chip can hold them.
+        empty = lower > upper
+        lower[empty] = np.clip(lower[empty], 1, largest)
+        upper[empty] = lower[empty] - 1
+        return np.stack([lower, upper], axis=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,7 +323,7 @@ def choose_bits(
     """
     check_max_loss(max_loss)
     if model.in_chip_units:
-        return BitsChoice(bits=bits_needed(model.prototypes.astype(np.int64)), curve=(), reached=True)
+        return BitsChoice(bits=_bits_in_chip_units(model), curve=(), reached=True)
     if calibration is None:
         return BitsChoice(bits=DEFAULT_BITS, curve=(), reached=True)
     trial = _BitsTrial.of(model, calibration, y)
@@ -322,11 +355,11 @@ class _BitsTrial:
         chosen = np.unique(np.linspace(0, len(Z) - 1, min(len(Z), CHOICE_ROWS)).astype(np.intp))
         rows = Z[chosen]
         distances = model.distances(rows)
-        left_out = distances == 0
+        left_out = _is_itself(model, distances)
         left_out[left_out.all(axis=1)] = False
         return cls(
             model=model,
-            data=np.vstack([model.prototypes.astype(np.float64), Z]),
+            data=_spanned(model, Z),
             rows=rows,
             truth=None if truth is None else truth[chosen],
             left_out=left_out,
@@ -367,6 +400,47 @@ def _predict(
 ) -> NDArray[Any]:
     """Labels by distances (rows, prototypes) without the prototypes that are left out."""
     return model.decide_by(np.where(left_out, np.inf, distances), fires & ~left_out)
+
+
+def _is_itself(model: PrototypeModel, distances: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where a row and a prototype are the same, shape (rows, prototypes); a box is no vector."""
+    if model.metric == "box":
+        return np.zeros(distances.shape, np.bool_)
+    same: NDArray[np.bool_] = distances == 0
+    # What a prototype ignores may differ, and what ignores everything is at distance 0 to all.
+    return same if model.masks is None else same & model.masks.any(axis=1)
+
+
+def _counted(model: PrototypeModel) -> NDArray[Any]:
+    """The prototypes' components that have a part in distances, in one dimension; 0 if there are none."""
+    values = model.prototypes if model.masks is None else model.prototypes[model.masks]
+    return values.ravel() if values.size else np.zeros(1, model.prototypes.dtype)
+
+
+def _bits_in_chip_units(model: PrototypeModel) -> int:
+    if model.metric == "table":
+        return index_bit_count(model.prototypes.shape[2])
+    return bits_needed(_counted(model).astype(np.int64))
+
+
+def _spanned(model: PrototypeModel, Z: Matrix | None = None) -> NDArray[np.float64]:
+    """Rows (n, features) whose ranges are to be spanned: prototypes, bounds of boxes one by one, and vectors.
+
+    Masked components and open ends span nothing: another value of the same component, or 0, stands in for them.
+    """
+    points = model.prototypes.astype(np.float64)
+    counts = np.isfinite(points)
+    if model.masks is not None:
+        counts &= model.masks
+    if model.metric == "box":
+        points, counts = (np.moveaxis(array, 2, 0).reshape(-1, model.features) for array in (points, counts))
+        # Thresholds between integers, as trees choose them, are no reason to give up step 1.
+        if _is_integer(2 * points if Z is None else Z):
+            points = np.floor(points)
+    if Z is not None:
+        points, counts = np.vstack([points, Z]), np.vstack([counts, np.ones(Z.shape, np.bool_)])
+    stand_in = np.where(counts.any(axis=0), points[counts.argmax(axis=0), np.arange(model.features)], 0.0)
+    return np.where(counts, points, stand_in)
 
 
 def _low_and_ranges(data: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

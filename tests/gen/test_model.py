@@ -1,12 +1,31 @@
 import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from prototile.errors import InputError, UnsupportedModelError
 from prototile.model import AffineMap, PrototypeModel
 from prototile.record import Status
 
 POINTS = np.array([[0.0, 0.0], [1.0, 1.0], [4.0, 4.0]])
+
+
+def boxes_of(tree):
+    """Bounds (lower, upper] of a fitted tree's leaves, and their labels."""
+    nodes, bounds, labels = tree.tree_, [], []
+
+    def descend(node, lower, upper):
+        if nodes.children_left[node] < 0:
+            bounds.append(np.stack([lower, upper], axis=1))
+            labels.append(tree.classes_[nodes.value[node, 0].argmax()])
+            return
+        at, threshold = nodes.feature[node], nodes.threshold[node]
+        here = np.arange(len(lower)) == at
+        descend(nodes.children_left[node], lower, np.where(here, threshold, upper))
+        descend(nodes.children_right[node], np.where(here, threshold, lower), upper)
+
+    descend(0, np.full(nodes.n_features, -np.inf), np.full(nodes.n_features, np.inf))
+    return np.array(bounds), np.array(labels)
 
 
 def model(**changes):
@@ -38,7 +57,16 @@ def test_given_classes_fix_the_order_and_may_be_more():
 
 @pytest.mark.parametrize(
     ("name", "metric"),
-    [("manhattan", "l1"), ("cityblock", "l1"), ("euclidean", "l2"), ("sqeuclidean", "l2"), ("l2", "l2")],
+    [
+        ("manhattan", "l1"),
+        ("cityblock", "l1"),
+        ("euclidean", "l2"),
+        ("sqeuclidean", "l2"),
+        ("l2", "l2"),
+        ("linf", "linf"),
+        ("chebyshev", "linf"),
+        ("maximum", "linf"),
+    ],
 )
 def test_metric_names(name, metric):
     assert model(metric=name).metric == metric
@@ -94,6 +122,108 @@ def test_predicts_as_scikit_learn(metric):
     X, y, Z = random.normal(size=(60, 5)), random.integers(0, 4, 60), random.normal(size=(200, 5))
     expected = KNeighborsClassifier(1, metric=metric).fit(X, y).predict(Z)
     assert (PrototypeModel(X, y, metric=metric).predict(Z) == expected).all()
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 15])
+def test_votes_as_scikit_learn(k):
+    random = np.random.default_rng(4)
+    X, y, Z = random.normal(size=(80, 4)), random.integers(0, 5, 80), random.normal(size=(300, 4))
+    expected = KNeighborsClassifier(k, algorithm="brute").fit(X, y).predict(Z)
+    assert (PrototypeModel(X, y, metric="l2", k=k).predict(Z) == expected).all()
+
+
+@pytest.mark.parametrize("with_radii", [False, True])
+@pytest.mark.parametrize("k", [1, 2, 3, 5, 9])
+def test_votes_by_the_contract_word_for_word(k, with_radii):
+    random = np.random.default_rng(k)
+    P, y = random.integers(0, 4, size=(9, 2)), random.integers(0, 3, 9)
+    radii = random.integers(0, 5, size=(9, 1)).astype(float) if with_radii else None
+    made = PrototypeModel(P, y, k=k, radii=radii, classes=[0, 1, 2], reject=9)
+    Z = np.stack(np.meshgrid(range(6), range(6)), axis=-1).reshape(-1, 2)
+    seen = set()
+    for z, answer in zip(Z, made.predict(Z), strict=True):
+        distance = np.abs(P - z).sum(axis=1)
+        fires = [radii is None or distance[at] < radii[at, 0] for at in range(9)]
+        order = sorted(range(9), key=lambda at: (not fires[at], distance[at], at))
+        voters = [at for at in order if fires[at] or not any(fires)][:k]
+        votes = [sum(y[at] == label for at in voters) for label in range(3)]
+        assert answer == (votes.index(max(votes)) if any(fires) else 9)
+        seen.add((any(fires), len(voters) < k, votes.count(max(votes)) > 1))
+    if with_radii and k > 1:
+        assert {fired for fired, _, _ in seen} == {True, False}
+        assert {few for _, few, _ in seen} == {True, False}
+
+
+def test_without_reject_all_vote_where_nothing_fires():
+    made = PrototypeModel([[0.0], [1.0], [2.0]], ["a", "b", "b"], radii=0.1, k=3)
+    assert made.predict([[0.0], [0.5]]).tolist() == ["a", "b"]
+
+
+def distance(**settings):
+    """A function of vectors to their distances from the only prototype."""
+    made = PrototypeModel(labels=["a"], **settings)
+    return lambda *Z: made.distances(made.transform(Z))[:, 0].tolist()
+
+
+def test_distances_of_every_metric_by_hand():
+    assert distance(prototypes=[[1.0, 5.0]], metric="linf")([0.0, 3.0], [4.0, 5.0]) == [2, 3]
+    assert distance(prototypes=[[5, 255, 0]], metric="hamming")([6, 0, 256], [5.2, 255, -3]) == [2 + 8 + 1, 0]
+    table = distance(prototypes=[[[7, 0, 2, 1], [0, 9, 0, 5]]], metric="table")
+    assert table([0, 0], [1, 2], [2.4, 3], [99, -1]) == [7, 0, 7, 1]
+    closed = distance(prototypes=[[[2, 4], [0, 7]]], metric="box")
+    assert closed([2, 0], [4, 7], [1, 9], [6, 3]) == [0, 0, 3, 2]
+    assert distance(prototypes=[[[3, 2]]], metric="box")([2], [3], [9], [0]) == [1, 1, 7, 3]
+
+
+def test_masks_and_weights_by_hand():
+    points, masks = [[1.0, 5.0, 2.0]], [[True, False, True]]
+    for metric, expected in (("l1", 4 + 1), ("l2", 16 + 1), ("linf", 4)):
+        assert distance(prototypes=points, metric=metric, masks=masks)([5.0, -99.0, 3.0]) == [expected]
+    assert distance(prototypes=[[1, 5, 2]], metric="hamming", masks=masks)([2, 0, 2]) == [2]
+    weights = [[1, 2, 8]]
+    assert distance(prototypes=points, metric="l1", weights=weights)([2.0, 7.0, 1.0]) == [1 + 4 + 8]
+    assert distance(prototypes=points, metric="l2", weights=weights, masks=masks)([3.0, 7.0, 1.0]) == [4 + 8]
+
+
+def test_masks_and_weights_that_change_nothing_are_none():
+    made = model(masks=np.ones((3, 2), int), weights=np.ones((3, 2)))
+    assert (made.masks, made.weights) == (None, None)
+    made = model(masks=np.eye(3, 2), weights=[[1, 2.0], [4, 32768], [1, 1]])
+    assert made.masks.dtype == bool
+    assert made.weights.tolist() == [[1, 2], [4, 32768], [1, 1]]
+    assert not made.masks.flags.writeable
+    assert not made.weights.flags.writeable
+
+
+def test_half_open_boxes_as_a_tree_has_them():
+    halves = [[[-np.inf, 2.0]], [[2.0, np.inf]]]
+    # The upper one first: at the threshold it must not answer, though its bound is there.
+    made = PrototypeModel(halves[::-1], ["above", "below"], metric="box")
+    assert made.predict([[2.0], [np.nextafter(2.0, 3.0)], [-9.0], [1e300]]).tolist() == [
+        "below",
+        "above",
+        "below",
+        "above",
+    ]
+    empty = PrototypeModel([[[2.0, 2.0]]], ["empty"], metric="box")
+    assert (empty.distances(np.array([[1.0], [2.0], [3.0]])) > 0).all()
+
+
+def test_boxes_of_a_fitted_tree_answer_as_the_tree():
+    random = np.random.default_rng(8)
+    X, y = random.normal(size=(150, 3)), random.integers(0, 3, 150)
+    tree = DecisionTreeClassifier(random_state=0).fit(X, y)
+    bounds, labels = boxes_of(tree)
+    assert (PrototypeModel(bounds, labels, metric="box").predict(np.float32(X)) == tree.predict(X)).all()
+
+
+def test_which_prototypes_are_in_chip_units():
+    assert PrototypeModel([[1.0, 0.0]], ["a"], metric="hamming").in_chip_units
+    assert PrototypeModel(np.array([[True, False]]), ["a"], metric="hamming").in_chip_units
+    assert PrototypeModel([[[0, 1]]], ["a"], metric="box").in_chip_units
+    assert not PrototypeModel([[[0.0, 1.0]]], ["a"], metric="box").in_chip_units
+    assert PrototypeModel([[[0, 1]]], ["a"], metric="table").in_chip_units
+    assert PrototypeModel([[[0, 1]] * 3], ["a"], metric="table").features == 3
 
 
 def test_predicts_by_firing_first_and_rejects():
@@ -153,6 +283,38 @@ def test_to_labels_keeps_the_nearest_without_reject():
         ({"k": 0}, "k must be a positive integer, not 0"),
         ({"k": True}, "k must be a positive integer, not True"),
         ({"k": 1.0}, "k must be a positive integer, not 1.0"),
+        ({"k": 4}, "k is 4, but there are only 3 prototypes to vote; use a smaller k"),
+        ({"masks": [[True, False]]}, r"masks must have the shape of the prototypes, \(3, 2\), and not \(1, 2\)"),
+        ({"masks": [[1, 2], [1, 0], [0, 1]]}, "masks must be True .* or False, but one is 2; give weights as weights"),
+        ({"weights": [1, 2]}, r"weights must have the shape of the prototypes, \(3, 2\), and not \(2,\)"),
+        ({"weights": [[1, 2], [1, 0], [1, 1]]}, r"component 1 of prototype 1 \(counted from 0\) is 0.0; use masks"),
+        ({"weights": [[1, 2], [1, np.inf], [1, 1]]}, "weights must be positive numbers, but .* is inf"),
+        ({"metric": "hamming", "prototypes": [[0.5, 1.0]] * 3}, "'hamming' must be whole numbers .* is 0.5; encode"),
+        ({"metric": "hamming", "prototypes": [[0, -1]] * 3}, "component 1 of prototype 0 .* is -1"),
+        ({"metric": "hamming", "prototypes": [[0, 1 << 16]] * 3}, r"in 0 \.\. 65535, .* is 65536"),
+        ({"metric": "box"}, r"'box' must have three dimensions \(prototypes, features, 2\), not the shape \(3, 2\)"),
+        (
+            {"metric": "box", "prototypes": np.zeros((3, 2, 3))},
+            r"lower and upper bound of each component, not \(3, ",
+        ),
+        ({"metric": "box", "prototypes": np.zeros((3, 0, 2))}, "at least one of each dimension"),
+        ({"metric": "box", "prototypes": [[[0.0, np.nan]]] * 3}, "box' holds nan in row 0, column 0"),
+        (
+            {"metric": "box", "prototypes": [[[1.0, 0.5]]] * 3},
+            "above its upper bound, .* 1.0 and 0.5; swap them",
+        ),
+        (
+            {"metric": "box", "prototypes": [[[3, 1]]] * 3},
+            r"its upper bound \+ 1 \(an empty box\), .* 3 and 1; swap",
+        ),
+        ({"metric": "table"}, r"'table' must have three dimensions \(prototypes, features, levels\)"),
+        ({"metric": "table", "prototypes": [[[1.0, 0.0]]] * 3}, "must be integers, .* scale the entries, round them"),
+        (
+            {"metric": "table", "prototypes": [[[1, 0, 3]]] * 3},
+            "power of two from 2 to 65536, not 3; fill",
+        ),
+        ({"metric": "table", "prototypes": [[[0, -1]]] * 3}, r"must lie in 0 \.\. 65535, but component 0 .* holds -1"),
+        ({"metric": "table", "prototypes": [[[0, 65536]]] * 3}, "holds 65536; shift and scale all tables alike"),
         ({"preprocess": AffineMap([1.0], [0.0])}, "preprocessing has 1 features, but the prototypes have 2"),
     ],
 )
@@ -163,7 +325,28 @@ def test_wrong_input_is_refused(changes, message):
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"k": 3}, "k must be 1, not 3"), ({"metric": "cosine"}, "has the metric 'cosine', but the chip computes l1")],
+    [
+        ({"k": 16}, "k must be at most 15, not 16"),
+        (
+            {"metric": "cosine"},
+            r"has the metric 'cosine', but the chip computes l1 \(manhattan, cityblock\), .*, box and table only",
+        ),
+        (
+            {"weights": [[1, 2], [1, 3], [1, 1]]},
+            r"component 1 of prototype 1 .* is 3.0; put .* into the scaling",
+        ),
+        ({"weights": [[1, 0.5], [1, 1], [1, 1]]}, "is 0.5; .* scale all weights of the model to powers of two"),
+        ({"weights": [[1, 2**16], [1, 1], [1, 1]]}, "powers of two from 1 to 32768, .* is 65536.0"),
+        ({"weights": np.ones((3, 2)), "metric": "linf"}, "weights are for the metrics l1 and l2, not for 'linf'"),
+        (
+            {"masks": np.ones((3, 2)), "metric": "box", "prototypes": np.zeros((3, 2, 2))},
+            "masks are for the metrics l1, l2, linf, hamming, not for 'box'; open the box .* from -inf to inf",
+        ),
+        (
+            {"masks": np.ones((3, 2)), "metric": "table", "prototypes": np.zeros((3, 2, 2), int)},
+            "not for 'table'; set all levels of these components to the same entry",
+        ),
+    ],
 )
 def test_what_the_chip_does_not_compute_is_refused(changes, message):
     with pytest.raises(UnsupportedModelError, match=message):

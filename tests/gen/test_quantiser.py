@@ -11,7 +11,7 @@ from prototile.errors import InputError
 from prototile.frontends import to_prototype_model
 from prototile.model import AffineMap, PrototypeModel
 from prototile.quantised import QuantisedModel
-from prototile.quantiser import DEFAULT_BITS, MARGIN, Quantiser, choose_bits
+from prototile.quantiser import DEFAULT_BITS, MARGIN, Quantiser, _BitsTrial, choose_bits
 from prototile.sim.golden import GoldenModel
 
 
@@ -362,3 +362,270 @@ def test_radii_beside_a_huge_step(inclusive):
     quantised = Quantiser.fit(model, bits=4).apply(model)
     # The square of a step is beyond float64: a finite radius holds the prototype alone, an infinite one all.
     assert quantised.radii.tolist() == [1, 15**2 + 1, int(inclusive), 1]
+
+
+def grid_of(bits, features=1):
+    """All integer vectors of these bits."""
+    return np.stack(np.meshgrid(*[np.arange(1 << bits)] * features, indexing="ij"), axis=-1).reshape(-1, features)
+
+
+def holders(quantised, vectors):
+    """How many boxes hold each vector."""
+    lower, upper = np.moveaxis(quantised.prototypes.astype(np.int64), 2, 0)
+    return ((vectors[:, None] >= lower) & (vectors[:, None] <= upper)).all(axis=2).sum(axis=1)
+
+
+@pytest.mark.parametrize("bits", range(1, 17))
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_boxes_that_share_thresholds_remain_a_partition(bits, calibrated):
+    random = np.random.default_rng(bits)
+    thresholds = np.sort(random.normal(size=40))
+    # Two of them within a step of one another, and one on a level.
+    thresholds[5] = thresholds[4] + 1e-9
+    edges = np.concatenate([[-np.inf], thresholds, [np.inf]])
+    model = PrototypeModel(np.stack([edges[:-1], edges[1:]], axis=1)[:, None], np.arange(41), metric="box")
+    # Data that leave some thresholds beyond the lowest and the highest level.
+    quantiser = Quantiser.fit(model, [[0.0]] if calibrated else None, bits=bits)
+    cut = Quantiser(offset=[-0.4], step=1.0 / ((1 << bits) - 1), bits=bits)
+    for rule in (quantiser, cut):
+        quantised = rule.apply(model)
+        assert (holders(quantised, grid_of(bits)) == 1).all()
+        empty = quantised.prototypes[..., 0] > quantised.prototypes[..., 1]
+        assert empty.any()
+        assert quantised.prototypes.max() < 1 << bits
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4])
+def test_boxes_in_two_dimensions_remain_a_partition(bits):
+    model = PrototypeModel(
+        [
+            [[-np.inf, 0.3], [-np.inf, np.inf]],
+            [[0.3, np.inf], [-np.inf, 0.7]],
+            [[0.3, 0.9], [0.7, np.inf]],
+            [[0.9, np.inf], [0.7, np.inf]],
+        ],
+        [0, 1, 2, 3],
+        metric="box",
+    )
+    quantised = Quantiser.fit(model, [[0.0, 0.0], [1.0, 1.0]], bits=bits).apply(model)
+    assert (holders(quantised, grid_of(bits, 2)) == 1).all()
+
+
+@pytest.mark.parametrize("shift", [0.5, 0.0, 0.01, 0.99])
+def test_boxes_are_exact_for_integer_data(shift):
+    edges = np.array([-np.inf, 2 + shift, 3 + shift, 9 + shift, np.inf])
+    model = PrototypeModel(np.stack([edges[:-1], edges[1:]], axis=1)[:, None], [0, 1, 2, 3], metric="box")
+    X = np.arange(-2, 14)[:, None]
+    quantiser = Quantiser.fit(model, X, bits=4)
+    assert (quantiser.step, quantiser.offset.tolist()) == (1.0, [-2.0])
+    levels = quantiser.quantise(X)[0].astype(np.int64)
+    lower, upper = np.moveaxis(quantiser.apply(model).prototypes.astype(np.int64), 2, 0)
+    inside = ((levels[:, None] >= lower) & (levels[:, None] <= upper)).all(axis=2)
+    assert (inside.argmax(axis=1) == model.predict(X)).all()
+    assert (inside.sum(axis=1) == 1).all()
+
+
+def test_range_of_boxes():
+    model = PrototypeModel([[[-np.inf, 0.25], [1.0, 2.0]], [[0.25, 4.25], [-np.inf, np.inf]]], [0, 1], metric="box")
+    plain = Quantiser.fit(model, bits=4)
+    assert plain.offset.tolist() == [0.25 - 4 * MARGIN, 1.0 - 4 * MARGIN]
+    assert plain.step == 4 * (1 + 2 * MARGIN) / 15
+    spanned = Quantiser.fit(model, [[-0.75, 3.0], [0.5, 3.5]], bits=4)
+    assert (spanned.offset.tolist(), spanned.step) == ([-0.75, 1.0], 5 / 15)
+    # Halves are thresholds between integers.
+    halves = Quantiser.fit(PrototypeModel([[[2.5, 7.0]]], [0], metric="box"), bits=5)
+    assert (halves.step, halves.offset.tolist()) == (1.0, [1.0])
+    alone = PrototypeModel([[[-np.inf, 0.3]], [[0.3, np.inf]]], [0, 1], metric="box")
+    with pytest.raises(InputError, match=r"boxes with one bound for each component .*; give calibration data"):
+        Quantiser.fit(alone)
+    assert Quantiser.fit(alone, [[0.0], [1.5]], bits=4).step == 1.5 / 15
+    everything = PrototypeModel([[[-np.inf, np.inf]]], [0], metric="box")
+    assert Quantiser.fit(everything, bits=3).apply(everything).prototypes.tolist() == [[[0, 7]]]
+
+
+def test_boxes_in_chip_units():
+    model = PrototypeModel([[[2, 5], [0, 9]], [[6, 5], [3, 3]]], [0, 1], metric="box")
+    quantiser = Quantiser.fit(model)
+    assert (quantiser.bits, quantiser.step) == (4, 1.0)
+    quantised = quantiser.apply(model)
+    assert quantised.prototypes.tolist() == model.prototypes.tolist()
+    assert quantised.exemplars.tolist() == [[2, 0], [6, 3]]
+    assert Quantiser.fit(model, bits=7).bits == 7
+    with pytest.raises(InputError, match="use bits=4"):
+        Quantiser.fit(model, bits=3)
+    with pytest.raises(InputError, match="one component is -1"):
+        Quantiser.fit(PrototypeModel([[[0, -1]]], [0], metric="box"))
+
+
+def test_tables_fix_the_bits():
+    model = PrototypeModel([[[5, 0, 2, 0], [9, 8, 7, 7]]], [0], metric="table", radii=3, min_margin=2)
+    quantiser = Quantiser.fit(model, [[3, 0]])
+    assert (quantiser.bits, quantiser.step, quantiser.offset.tolist()) == (2, 1.0, [0.0, 0.0])
+    assert choose_bits(model, [[3, 0]]).bits == 2
+    quantised = quantiser.apply(model)
+    assert (quantised.prototypes.tolist(), quantised.features) == (model.prototypes.tolist(), 2)
+    assert (quantised.configuration().entry_max, quantised.configuration().distance_max) == (9, 18)
+    assert (quantised.radii.tolist(), quantised.min_margin) == ([3], 2)
+    assert quantised.exemplars.tolist() == [[1, 2]]
+    with pytest.raises(InputError, match="tables with 4 levels belong to components of 2 bits, not of 3; use bits=2"):
+        Quantiser.fit(model, bits=3)
+
+
+@pytest.mark.parametrize(("metric", "unit"), [("linf", 0.5), ("l1", 0.5), ("l2", 0.25), ("box", 0.5)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_units_of_radii_and_margins(metric, unit, weighted):
+    points = np.array([[0.0, 1.0], [1.5, 0.5]])
+    weights = [[1, 4], [2, 1]] if weighted and metric in ("l1", "l2") else None
+    values = np.stack([points, points], axis=2) if metric == "box" else points
+    model = PrototypeModel(values, [0, 1], metric=metric, radii=[[1.0], [1.3]], min_margin=1.1, weights=weights)
+    quantised = Quantiser(offset=[0.0, 0.0], step=0.5, bits=4).apply(model)
+    assert quantised.radii.tolist() == [math.ceil(1.0 / unit), math.ceil(1.3 / unit)]
+    assert quantised.min_margin == math.ceil(1.1 / unit)
+
+
+def test_hamming_is_in_chip_units():
+    model = PrototypeModel([[5.0, 0.0]], ["a"], metric="hamming", radii=2.0)
+    quantiser = Quantiser.fit(model, [[7.0, 200.0]])
+    assert (quantiser.bits, quantiser.step) == (3, 1.0)
+    assert quantiser.apply(model).radii.tolist() == [2]
+
+
+def test_masked_components_span_nothing():
+    points, masks = [[0.5, -1e6], [2.0, 3.0], [4.5, 1e6]], [[True, False], [True, True], [True, False]]
+    model = PrototypeModel(points, [0, 1, 2], masks=masks)
+    quantiser = Quantiser.fit(model, [[0.5, 3.0]], bits=4)
+    assert (quantiser.offset.tolist(), quantiser.step) == ([0.5, 3.0], 4 / 15)
+    quantised = quantiser.apply(model)
+    assert quantised.masks.tolist() == masks
+    assert quantised.configuration().masked
+    chip = PrototypeModel([[3, 999], [1, 2]], [0, 1], masks=[[True, False], [True, True]])
+    assert Quantiser.fit(chip).bits == 2
+    assert Quantiser.fit(chip).apply(chip).prototypes.tolist() == [[3, 3], [1, 2]]
+    blind = PrototypeModel([[3, 9]], [0], masks=[[False, False]])
+    assert Quantiser.fit(blind).bits == 1
+
+
+def test_weights_become_shifts():
+    model = PrototypeModel([[0, 1], [2, 3]], [0, 1], weights=[[1, 8], [2, 32768]], k=2)
+    quantised = Quantiser.fit(model).apply(model)
+    assert quantised.shifts.tolist() == [[0, 3], [1, 15]]
+    assert quantised.shifts.dtype == np.uint8
+    configuration = quantised.configuration()
+    assert (configuration.shift_max, configuration.k, configuration.masked) == (15, 2, False)
+    nodes = quantised.nodes
+    assert (nodes.values, nodes.masks, nodes.shifts) == (quantised.prototypes, None, quantised.shifts)
+
+
+def test_too_many_and_too_large_for_an_order_in_64_bits():
+    points = np.full((1 << 12, 16), 65535)
+    model = PrototypeModel(points, points[:, 0], metric="l2", weights=np.full(points.shape, 1 << 15))
+    with pytest.raises(InputError, match=r"4096 prototypes with distances of up to .* fewer bits or smaller weights"):
+        Quantiser.fit(model).apply(model)
+
+
+def test_digests_of_what_there_was_before_do_not_change():
+    plain = PrototypeModel([[1, 2], [3, 4], [0, 7]], [0, 1, 1])
+    assert Quantiser.fit(plain).apply(plain).digest() == (
+        "492278b3cbf68f9e0d9508f2806c0f3008c250e198431dc2c7a756c96ef5464f"
+    )
+    random = np.random.default_rng(5)
+    radii = [[1.0], [2.0], [3.0], [4.0], [5.0]]
+    full = PrototypeModel(random.normal(size=(5, 3)), list("abacb"), metric="l2", radii=radii, min_margin=0.5)
+    assert Quantiser.fit(full, bits=6).apply(full).digest() == (
+        "7fd2d3af15317d5d58f7b51e69f38baf53263508cc244f5487142c47c685a32a"
+    )
+
+
+def test_digest_tells_nodes_apart():
+    points = np.array([[0, 1], [2, 3], [1, 1]])
+    settings = {"prototypes": points, "labels": np.array([0, 1, 1]), "radii": None, "radii_kind": "none", "bits": 2}
+    settings |= {"metric": "l1", "min_margin": None, "classes": np.array([0, 1])}
+    ones = np.eye(3, 2, dtype=int)
+    variants = [
+        {},
+        {"k": 2},
+        {"k": 3},
+        {"masks": ones == 1},
+        {"masks": ones == 0},
+        {"shifts": ones},
+        {"shifts": 2 * ones},
+        {"masks": ones == 1, "shifts": ones},
+        {"metric": "linf"},
+        {"metric": "hamming"},
+        {"metric": "box", "prototypes": np.stack([points, points], axis=2)},
+        {"metric": "box", "prototypes": np.stack([points, 3 + 0 * points], axis=2)},
+        {"metric": "table", "prototypes": np.zeros((3, 2, 4), int)},
+        {"metric": "table", "prototypes": np.ones((3, 2, 4), int)},
+    ]
+    digests = {QuantisedModel(**settings | variant).digest() for variant in variants}
+    assert len(digests) == len(variants)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"k": 3}, r"k must be 1 \.\. 2, not 3"),
+        ({"k": 0}, r"k must be 1 \.\. 2, not 0"),
+        ({"masks": np.ones((2, 2))}, r"masks must be booleans of the shape \(2, 2\), .* not float64"),
+        ({"masks": np.ones((2, 1), bool)}, r"of the shape \(2, 1\) for 'l1'"),
+        ({"shifts": np.full((2, 2), 16)}, r"shifts must lie in 0 \.\. 15, not 16 \.\. 16"),
+        ({"shifts": np.ones((2, 2), int), "metric": "linf"}, "for one of l1, l2, not int64 .* for 'linf'"),
+        ({"metric": "box"}, r"integer array of the shape \(prototypes, features, 2\), not int64 of the shape \(2, 2\)"),
+        ({"metric": "box", "prototypes": np.array([[[3, 1]]] * 2)}, r"must not be above its upper bound \+ 1"),
+        ({"metric": "table", "prototypes": np.zeros((2, 2, 2), int)}, r"\(prototypes, features, 4\), not int64"),
+        ({"metric": "table", "prototypes": np.full((2, 2, 4), 1 << 16)}, r"entries must lie in 0 \.\. 65535"),
+    ],
+)
+def test_contradicting_nodes_are_refused(changes, message):
+    settings = {"prototypes": np.array([[0, 3], [1, 2]]), "labels": np.array([0, 1]), "radii": None}
+    settings |= {"radii_kind": "none", "metric": "l1", "bits": 2, "min_margin": None, "classes": np.array(["a", "b"])}
+    with pytest.raises(InputError, match=message):
+        QuantisedModel(**settings | changes)
+
+
+@pytest.mark.parametrize("k", [2, 3, 7])
+def test_choose_bits_with_votes(k):
+    random = np.random.default_rng(2)
+    X = random.normal(size=(120, 3))
+    model = PrototypeModel(X, (X[:, 0] > 0).astype(int), k=k)
+    choice = choose_bits(model, X, max_loss=0.02)
+    assert choice.reached
+    # A training sample has no vote on itself: the reference is that of the k others that are nearest.
+    trial = _BitsTrial.of(model, X, None)
+    distances = np.abs(X[:, None] - X).sum(axis=2)
+    np.fill_diagonal(distances, np.inf)
+    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    ones = model.class_indices[order].sum(axis=1)
+    assert trial.reference.tolist() == (2 * ones > k).astype(int).tolist()
+
+
+def test_choose_bits_takes_no_box_for_a_sample_in_it():
+    edges = np.array([-np.inf, 0.2, 0.55, np.inf])
+    model = PrototypeModel(np.stack([edges[:-1], edges[1:]], axis=1)[:, None], [0, 1, 0], metric="box")
+    X = np.linspace(0, 1, 50)[:, None]
+    trial = _BitsTrial.of(model, X, None)
+    assert not trial.left_out.any()
+    assert trial.reference.tolist() == model.predict(X).tolist()
+
+
+@pytest.mark.parametrize("metric", ["l1", "l2", "linf", "box"])
+@pytest.mark.parametrize("kind", ["plain", "masks", "weights"])
+def test_choose_bits_of_every_node(metric, kind):
+    if (kind == "masks" and metric == "box") or (kind == "weights" and metric in ("box", "linf")):
+        pytest.skip("the metric has none")
+    random = np.random.default_rng(6)
+    centres = random.normal(size=(12, 4))
+    values = np.stack([centres - 0.5, centres + 0.5], axis=2) if metric == "box" else centres
+    extra = {
+        "plain": {},
+        "masks": {"masks": random.random((12, 4)) < 0.7},
+        "weights": {"weights": 1 << random.integers(0, 3, (12, 4))},
+    }
+    model = PrototypeModel(values, random.integers(0, 3, 12), metric=metric, k=3, **extra[kind])
+    X = random.normal(size=(200, 4))
+    choice = choose_bits(model, X, max_loss=0.05)
+    assert choice.reached
+    quantiser = Quantiser.fit(model, X, bits=choice.bits)
+    quantised = quantiser.apply(model)
+    records = GoldenModel(quantised.configuration(), quantised.nodes).decide(*quantiser.quantise(X))
+    assert choice.curve[-1].agreement == np.mean(model.classes[records["label"]] == model.predict(X)) >= 0.95
