@@ -1,26 +1,31 @@
-"""scikit-learn's KNeighborsClassifier with one neighbour."""
+"""scikit-learn's KNeighborsClassifier with uniform votes."""
 
 from typing import Any
 
 import numpy as np
 
 from prototile.arrays import to_array
+from prototile.config import MAX_K
 from prototile.errors import UnsupportedModelError
 from prototile.frontends.base import is_exactly, require_fitted
 from prototile.model import PrototypeModel, canonical_metric
 
 _NAME = "KNeighborsClassifier"
+#: scikit-learn means other things by further names: its hamming counts components, not bits.
+_METRICS = ("l1", "l2")
 _MINKOWSKI = {1: "manhattan", 2: "euclidean"}
 
 
 class KNeighborsFrontEnd:
-    """Takes ``KNeighborsClassifier(n_neighbors=1)``: every training sample is a prototype.
+    """Takes ``KNeighborsClassifier`` with up to 15 neighbours: every training sample is a prototype.
 
-    With one neighbour `weights` cannot change a vote; only a function could, by weighing it 0. scikit-learn's own
-    answer to equally near samples depends on `algorithm`; ours is the lowest index, which is also that of ``brute``.
+    With one neighbour `weights` cannot change a vote; only a function could, by weighing it 0. With more they must be
+    ``"uniform"``. Of classes with equally many votes both take the first in ``classes_``. Which of equally near samples
+    are among the neighbours depends on `algorithm` in scikit-learn; ours are those of the lowest index, which are for
+    one neighbour also those of ``brute``.
     """
 
-    supported = "KNeighborsClassifier(n_neighbors=1) with a manhattan or euclidean metric"
+    supported = f"KNeighborsClassifier(n_neighbors=1 .. {MAX_K}) with a manhattan or euclidean metric"
 
     def accepts(self, model: Any) -> bool:
         """Tell whether it is scikit-learn's class itself."""
@@ -37,15 +42,20 @@ class KNeighborsFrontEnd:
             If it is not fitted.
         """
         require_fitted(model, "_fit_X", "_fit_method", "effective_metric_", "classes_")
-        if model.n_neighbors != 1:
+        if model.n_neighbors not in range(1, MAX_K + 1):
             raise UnsupportedModelError(
-                f"{_NAME} has n_neighbors={model.n_neighbors!r}, but the chip answers with the nearest prototype, so"
-                " only n_neighbors=1 is supported; set it to 1, for instance on k-means centres of each class."
+                f"{_NAME} has n_neighbors={model.n_neighbors!r}, but the chip lets 1 to {MAX_K} neighbours vote; set it"
+                " to one of these, or to 1 on k-means centres of each class."
             )
         if model.weights not in ("uniform", "distance", None):
             raise UnsupportedModelError(
                 f"{_NAME} has weights={model.weights!r}, but only 'uniform' and 'distance' are supported, which are the"
                 " same for one neighbour; use one of them."
+            )
+        if model.n_neighbors > 1 and model.weights == "distance":
+            raise UnsupportedModelError(
+                f"{_NAME} has weights='distance' with n_neighbors={model.n_neighbors!r}, but on the chip each neighbour"
+                " has one vote; use weights='uniform'."
             )
         if model.outputs_2d_:
             raise UnsupportedModelError(
@@ -56,6 +66,7 @@ class KNeighborsFrontEnd:
             to_array(model._fit_X, f"the training samples of {_NAME}").astype(np.float64),
             model.classes_[model._y],
             metric=_metric(model),
+            k=int(model.n_neighbors),
             classes=model.classes_,
         )
 
@@ -74,7 +85,7 @@ def _metric(model: Any) -> str:
             f"{_NAME} has the metric 'minkowski' with p={parameters.get('p')!r}, but only p=1 (manhattan) and"
             " p=2 (euclidean) are supported; use one of them."
         )
-    metric = canonical_metric(effective, _NAME)
+    metric = canonical_metric(effective, _NAME, _METRICS)
     if parameters:
         raise UnsupportedModelError(
             f"{_NAME} has metric_params={parameters!r}, but the metrics of the chip take none; leave them out."

@@ -46,6 +46,6 @@ class NearestCentroidFrontEnd:
         return PrototypeModel(
             np.asarray(model.centroids_, np.float64),
             model.classes_,
-            metric=canonical_metric(model.metric, _NAME),
+            metric=canonical_metric(model.metric, _NAME, ("l1", "l2")),
             classes=model.classes_,
         )

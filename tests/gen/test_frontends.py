@@ -51,6 +51,31 @@ def test_one_neighbour(settings, metric):
     assert model.metric == metric
 
 
+@pytest.mark.parametrize("k", [2, 3, 4, 9, 15])
+@pytest.mark.parametrize(
+    "settings", [{}, {"algorithm": "brute", "p": 1}, {"algorithm": "kd_tree", "weights": None}], ids=str
+)
+def test_more_neighbours(k, settings):
+    model = check_same_answers(KNeighborsClassifier(k, **settings).fit(X, NAMES))
+    assert model.k == k
+    assert to_prototype_model(KNeighborsClassifier(1).fit(X, Y).set_params(n_neighbors=k)).k == k
+
+
+def test_more_neighbours_in_a_pipeline():
+    assert check_same_answers(make_pipeline(StandardScaler(), KNeighborsClassifier(5)).fit(X, Y)).k == 5
+
+
+def test_more_neighbours_than_samples():
+    with pytest.raises(InputError, match="k is 5, but there are only 4 prototypes"):
+        to_prototype_model(KNeighborsClassifier(5).fit(X[:4], [0, 1, 0, 1]))
+
+
+def test_equal_votes_go_to_the_first_class_as_in_scikit_learn():
+    grid = np.arange(8.0)[:, None]
+    estimator = KNeighborsClassifier(2).fit(grid, list("zayybxaz"))
+    check_same_answers(estimator, np.linspace(0.1, 6.9, 50)[:, None])
+
+
 def test_integer_training_data_are_not_chip_units():
     model = check_same_answers(KNeighborsClassifier(1).fit((X * 10).astype(int) - 50, Y), QUERIES * 10 - 50)
     assert not model.in_chip_units
@@ -124,8 +149,15 @@ def fitted(estimator, **changes):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: fitted(KNeighborsClassifier(5)), "has n_neighbors=5, but .* only n_neighbors=1 is supported; set it"),
-        (lambda: fitted(KNeighborsClassifier(1), n_neighbors=3), "has n_neighbors=3"),
+        (lambda: fitted(KNeighborsClassifier(16)), "has n_neighbors=16, but .* lets 1 to 15 neighbours vote; set it"),
+        (lambda: fitted(KNeighborsClassifier(1), n_neighbors=16), "has n_neighbors=16"),
+        (lambda: fitted(KNeighborsClassifier(1), n_neighbors=2.5), "has n_neighbors=2.5"),
+        (
+            lambda: fitted(KNeighborsClassifier(3, weights="distance")),
+            "weights='distance' with n_neighbors=3, but .* use weights='uniform'",
+        ),
+        (lambda: fitted(KNeighborsClassifier(3, weights=np.ones_like)), "has weights=<function ones_like"),
+        (lambda: fitted(KNeighborsClassifier(1, metric="hamming")), "has the metric 'hamming', but the chip"),
         (lambda: fitted(KNeighborsClassifier(1, weights=np.ones_like)), "has weights=<function ones_like"),
         (lambda: fitted(KNeighborsClassifier(1, p=3)), "'minkowski' with p=3, but only p=1"),
         (lambda: fitted(KNeighborsClassifier(1, metric="chebyshev")), "has the metric 'chebyshev', but the chip"),
