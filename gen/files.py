@@ -19,7 +19,7 @@ from prototile.frontends import to_prototype_model
 from prototile.model import AffineMap, PrototypeModel
 from prototile.tables import read_table
 
-_ARRAY_KEYS = ("prototypes", "labels", "radii", "classes", "scale", "shift")
+_ARRAY_KEYS = ("prototypes", "labels", "radii", "classes", "masks", "weights", "scale", "shift")
 _SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive")
 _KEYS = _ARRAY_KEYS + _SCALAR_KEYS
 _PICKLES = (".pkl", ".pickle", ".joblib")
@@ -44,9 +44,9 @@ def load_model(path: str | os.PathLike[str], *, trust_pickle: bool = False) -> P
     Parameters
     ----------
     path
-        - ``.npz``: arrays ``prototypes`` and ``labels``; optional ``metric``, ``radii``, ``k``, ``classes``,
-          ``min_margin``, ``reject``, ``radii_inclusive`` as in `PrototypeModel`, and ``scale``, ``shift`` of an
-          `AffineMap`. Strings are arrays of text, never of objects. Integer prototypes are in chip units.
+        - ``.npz``: arrays ``prototypes`` and ``labels``; optional ``metric``, ``radii``, ``k``, ``classes``, ``masks``,
+          ``weights``, ``min_margin``, ``reject``, ``radii_inclusive`` as in `PrototypeModel`, and ``scale``, ``shift``
+          of an `AffineMap`. Strings are arrays of text, never of objects. Integer prototypes are in chip units.
         - ``.safetensors``: the same keys; arrays are tensors, the others are metadata in JSON (``metric`` may stand
           bare), and so are ``labels`` and ``classes`` of text.
         - ``.csv``: a row per prototype, its label in the last column; header optional, see `read_table`. Prototypes
@@ -324,6 +324,11 @@ def _values(model: PrototypeModel) -> dict[str, Any]:
         "metric": model.metric,
         "classes": _without_objects(model.classes),
     }
+    if model.k != 1:
+        values["k"] = model.k
+    for name, array in (("masks", model.masks), ("weights", model.weights)):
+        if array is not None:
+            values[name] = array
     if model.radii is not None:
         values["radii"] = _radii(model, model.radii)
         values["radii_inclusive"] = model.radii_inclusive

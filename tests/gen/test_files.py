@@ -25,7 +25,7 @@ P = [[0.5, 1.0], [2.0, -3.0], [4.0, 4.0]]
 
 
 def check_equal(first, second):
-    for name in ("prototypes", "labels", "classes", "radii"):
+    for name in ("prototypes", "labels", "classes", "radii", "masks", "weights"):
         one, other = getattr(first, name), getattr(second, name)
         assert (one is None) == (other is None)
         if one is not None:
@@ -49,8 +49,15 @@ def check_equal(first, second):
         PrototypeModel(P, ["x", "y", "x"], radii={"x": 1, "y": np.inf}, reject="unknown", classes=["y", "z", "x"]),
         PrototypeModel(P, [2, 0, 1], radii=[[1], [2], [3]], reject=-1),
         PrototypeModel(P, [0, 1, 1], preprocess=AffineMap([1.0, 2.0], [0.0, -1.0])),
+        PrototypeModel(P, [0, 1, 1], metric="linf", k=3, masks=[[True, False], [True, True], [False, True]]),
+        PrototypeModel(P, [0, 1, 1], metric="l2", weights=[[1, 2], [32768, 1], [1, 1]], k=2),
+        PrototypeModel(P, [0, 1, 1], masks=np.eye(3, 2), weights=[[1, 2], [4, 1], [1, 1]], radii=1.5),
+        PrototypeModel([[5, 0], [2, 1]], ["a", "b"], metric="hamming", masks=[[True, False], [True, True]]),
+        PrototypeModel([[[-np.inf, 0.1], [0.3, np.inf]], [[0.1, 2.0], [0.0, 0.0]]], ["a", "b"], metric="box"),
+        PrototypeModel([[[0, 3], [4, 3]], [[1, 1], [0, 7]]], ["a", "b"], metric="box", radii=2),
+        PrototypeModel(np.arange(24).reshape(2, 3, 4), ["a", "b"], metric="table", min_margin=2),
     ],
-    ids=range(6),
+    ids=range(13),
 )
 def test_what_is_saved_is_loaded(tmp_path, suffix, model):
     save_model(model, tmp_path / f"model{suffix}")
@@ -92,8 +99,13 @@ class TestNpz:
             ({"labels": None}, ModelFileError, "no 'labels'; a model has at least"),
             ({"scale": [1.0, 1.0]}, ModelFileError, "only one of 'scale' and 'shift'"),
             ({"metric": ["l1", "l2"]}, ModelFileError, r"'metric' of the shape \(2,\)"),
-            ({"metric": "linf"}, UnsupportedModelError, "model.npz: PrototypeModel has the metric 'linf'"),
-            ({"k": 3}, UnsupportedModelError, "model.npz: k must be 1"),
+            ({"metric": "cosine"}, UnsupportedModelError, "model.npz: PrototypeModel has the metric 'cosine'"),
+            ({"k": 16}, UnsupportedModelError, "model.npz: k must be at most 15, not 16"),
+            ({"k": [1, 2]}, ModelFileError, r"'k' of the shape \(2,\); give a single value"),
+            ({"k": 4}, InputError, "model.npz: k is 4, but there are only 3 prototypes"),
+            ({"masks": [[1, 0]]}, InputError, r"model.npz: masks must have the shape of the prototypes, \(3, 2\)"),
+            ({"weights": [[1, 3]] * 3}, UnsupportedModelError, r"model.npz: weights must be powers of two .* is 3.0"),
+            ({"metric": "box"}, InputError, "model.npz: prototypes of the metric 'box' must have three dimensions"),
             ({"labels": ["a"]}, InputError, "model.npz: there are 3 prototypes but 1 labels"),
             ({"prototypes": [[1.0, np.nan]] * 3}, InputError, "model.npz: prototypes holds nan in row 0, column 1"),
             ({"labels": np.array(["a", None, "b"], object)}, ModelFileError, "labels.npy in .* holds Python objects"),
