@@ -10,6 +10,7 @@ from prototile.rtl.collector import Tables
 from prototile.rtl.core import Core
 from prototile.rtl.distance import UnitShape
 from prototile.rtl.grid import GridShape, TileImage
+from prototile.rtl.parallel import ParallelCore, ParallelShape, Prototype
 from prototile.rtl.record import RecordShape
 
 
@@ -161,13 +162,42 @@ def tables(config: Configuration, placement: Placement, radii: NDArray[np.intege
     )
 
 
-def core(config: Configuration, nodes: Nodes) -> Core:
+def core(config: Configuration, nodes: Nodes) -> Core | ParallelCore:
     """The core for a configuration and the arrays of its nodes."""
+    record = RecordShape(fields=config.record_fields(), min_margin=config.min_margin)
+    if config.reduction == "parallel":
+        return ParallelCore(shape=parallel_shape(config), record=record, prototypes=constant_prototypes(config, nodes))
     placement = place(config, np.asarray(nodes.labels, dtype=np.int64))
     return Core(
         shape=grid_shape(config, placement),
-        record=RecordShape(fields=config.record_fields(), min_margin=config.min_margin),
+        record=record,
         images=tile_images(config, placement, nodes),
         tables=tables(config, placement, nodes.radii),
         query_interval=config.interval_cycles,
     )
+
+
+def parallel_shape(config: Configuration) -> ParallelShape:
+    """The shape of the parallel form."""
+    return ParallelShape(
+        unit=unit_shape(config),
+        distance_width=config.distance_width,
+        radii=config.radii,
+        member_levels=config.member_levels,
+        class_levels=config.class_levels,
+        queries=config.queries_inside,
+    )
+
+
+def constant_prototypes(config: Configuration, nodes: Nodes) -> list[Prototype]:
+    """What is constant in each element of the parallel form."""
+    words = memory_words(config, nodes)[:, :, 0]
+    return [
+        Prototype(
+            index=index,
+            class_=int(label),
+            memory=[[int(word) for word in levels] for levels in words[:, index]],
+            radius=None if nodes.radii is None else int(nodes.radii[index]),
+        )
+        for index, label in enumerate(nodes.labels)
+    ]

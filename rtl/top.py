@@ -5,16 +5,17 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.core import Core
+from prototile.rtl.parallel import ParallelCore
 
 
 class CoreTop(wiring.Component):
-    """`Core` with ports ``query_*`` and ``record_*``.
+    """`Core` or `ParallelCore` with ports ``query_*`` and ``record_*``.
 
     ``query_valid``, ``query_ready`` and the fields of `query_layout`; ``record_valid``, ``record_ready`` and the
     fields of `record_layout`.
     """
 
-    def __init__(self, core: Core):
+    def __init__(self, core: Core | ParallelCore):
         self.core = core
         query, record = core.query.payload.shape(), core.record.payload.shape()
         super().__init__(

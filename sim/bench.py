@@ -29,8 +29,6 @@ SIMULATORS = ("verilator", "icarus")
 #: Files that are the same in every design folder.
 _TEMPLATES = ("test_core.py", "Makefile", "README.md")
 _TAG_WIDTH = 8
-#: Queries that the core takes while no record leaves.
-_QUERIES_INSIDE = 4
 _CLOCK_PERIOD_NS = 10
 #: What the objects of Verilator's runtime depend on beside its version and the compiler's.
 _RUNTIME_FLAGS = ("cocotb", "--vpi", "-O1")
@@ -183,7 +181,7 @@ def _description(config: Configuration) -> dict[str, Any]:
         "status": {status.name.lower(): int(status) for status in Status},
         "latency_cycles": config.latency_cycles,
         "interval_cycles": config.interval_cycles,
-        "queries_inside": _QUERIES_INSIDE,
+        "queries_inside": config.queries_inside,
         "clock_period_ns": _CLOCK_PERIOD_NS,
         "reset": {"port": "rst", "active": "high", "synchronous": True, "cycles": 1},
     }

@@ -10,7 +10,7 @@ from prototile.nodes import Nodes
 from prototile.placement import segment_count
 from prototile.rtl.top import CoreTop
 from prototile.sim.golden import GoldenModel
-from prototile.sim.verilated import VerilatedCore
+from prototile.sim.verilated import Stalls, VerilatedCore
 from prototile.verilog import to_verilog
 
 
@@ -65,6 +65,9 @@ def draw(seed: int, **fixed) -> Case:
         "memory": choose.choice(["block", "logic"]),
         "memory_register": choose.choice([False, True]),
     } | fixed
+    if values.get("reduction") == "parallel":
+        values |= {"lanes": values["features"], "columns": 1, "prototypes_per_pe": 1, "memory": "logic"}
+        values |= {"pes_per_tile": int(np.bincount(labels).max()), "memory_register": False, "k": 1}
     segments = segment_count(np.bincount(labels), values["columns"] * values["pes_per_tile"])
     config = Configuration(rows=-(-segments // values["prototypes_per_pe"]), **values)
     # Few levels make many ties, all of them the largest distances.
@@ -116,3 +119,35 @@ def _radii(config, numbers, labels):
 @pytest.fixture(name="draw")
 def draw_fixture():
     return draw
+
+
+STALLS = [
+    Stalls(),
+    Stalls(source=0.3, sink=0.5, seed=2),
+    Stalls(sink=0.97, seed=3),
+    Stalls(source=0.9, seed=4),
+]
+
+
+def check(case: Case, folder):
+    """Compare every field of every record with the golden model, and the cycles with their formulas."""
+    golden = case.golden()
+    simulated = case.compiled(folder)
+    config = case.config
+    # Queries without a record are played again after a reset, so some must get through between two.
+    resets = Stalls(source=0.1, reset_every=max(config.latency_cycles, 3 * config.interval_cycles) + 7, seed=5)
+    for stalls in [*STALLS, resets]:
+        assert_equal_records(simulated.run(case.queries, case.saturated, stalls).records, golden)
+    run = simulated.run(case.queries, case.saturated)
+    assert run.taken[0] - run.first_word[0] == config.latency_cycles
+    assert set(np.diff(run.taken)) == {config.interval_cycles}
+
+
+def assert_equal_records(found, golden):
+    for name in golden.dtype.names:
+        np.testing.assert_array_equal(found[name], golden[name], err_msg=name)
+
+
+@pytest.fixture(name="check")
+def check_fixture():
+    return check

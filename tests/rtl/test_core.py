@@ -1,38 +1,11 @@
 import re
 
-import numpy as np
 import pytest
-
-from prototile.sim.verilated import Stalls
-
-STALLS = [
-    Stalls(),
-    Stalls(source=0.3, sink=0.5, seed=2),
-    Stalls(sink=0.97, seed=3),
-    Stalls(source=0.9, seed=4),
-]
-
-
-def assert_equal_records(found, golden):
-    for name in golden.dtype.names:
-        np.testing.assert_array_equal(found[name], golden[name], err_msg=name)
-
-
-def check(case, folder):
-    golden = case.golden()
-    simulated = case.compiled(folder)
-    for stalls in STALLS:
-        assert_equal_records(simulated.run(case.queries, case.saturated, stalls).records, golden)
-    resets = Stalls(source=0.1, reset_every=3 * case.config.interval_cycles + 7, seed=5)
-    assert_equal_records(simulated.run(case.queries, case.saturated, resets).records, golden)
-    run = simulated.run(case.queries, case.saturated)
-    assert run.taken[0] - run.first_word[0] == case.config.latency_cycles
-    assert set(np.diff(run.taken)) == {case.config.interval_cycles}
 
 
 @pytest.mark.tools
 @pytest.mark.parametrize("seed", range(8))
-def test_random_configuration(draw, seed, tmp_path):
+def test_random_configuration(draw, check, seed, tmp_path):
     """Every field of every record, under stalls and resets; latency and interval as their formulas say."""
     check(draw(seed), tmp_path)
 
@@ -47,13 +20,13 @@ def test_random_configuration(draw, seed, tmp_path):
         {"metric": "l1", "bits": 16, "features": 2, "lanes": 2, "radii": "prototype"},
     ],
 )
-def test_chosen_configuration(draw, fixed, tmp_path):
+def test_chosen_configuration(draw, check, fixed, tmp_path):
     check(draw(100, **fixed), tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1040))
-def test_further_random_configuration(draw, seed, tmp_path):
+def test_further_random_configuration(draw, check, seed, tmp_path):
     check(draw(seed), tmp_path)
 
 
