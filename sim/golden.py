@@ -5,20 +5,17 @@ It shares nothing with the hardware but the configuration, so that a comparison 
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prototile.config import Configuration
+from prototile.config import MASKED_METRICS, MAX_K, WEIGHTED_METRICS, Configuration
 from prototile.nodes import Nodes
 from prototile.record import RECORD_DTYPE, Status
+from prototile.sim.metrics import EXACT_FLOAT64, METRICS, Bilinear, Product
 
-#: Distances in one chunk: few enough for a processor's cache, and more where threads share a matrix product.
-_CHUNK_DISTANCES = {"l1": 1 << 20, "l2": 1 << 21}
-#: Integers up to these are exact in floating point, and so is a sum of them in any order.
-_EXACT_FLOAT32 = 1 << 24
-_EXACT_FLOAT64 = 1 << 53
 _LARGEST_KEY = (1 << 63) - 1
 
 
@@ -28,17 +25,18 @@ class GoldenModel:
     Parameters
     ----------
     config
-        Fixes shapes, bits, metric, the kind of radii and the threshold of the margin; the shape of the grid plays
-        no part.
+        Fixes shapes, bits, metric, the kind of radii, the neighbours that vote and the threshold of the margin; the
+        shape of the grid plays no part.
     nodes
-        The model's arrays; radii are None exactly if ``config.radii`` is ``none``.
+        The model's arrays. Radii are None exactly if ``config.radii`` is ``none``, masks exactly if ``config.masked``
+        is false, shifts exactly if ``config.shift_max`` is 0.
 
     Raises
     ------
     TypeError
-        If an array does not hold integers.
+        If an array does not hold integers, or the masks do not hold booleans.
     ValueError
-        If a shape or a value contradicts the configuration, or the metric is unknown.
+        If a shape or a value contradicts the configuration, or the configuration itself.
 
     Notes
     -----
@@ -48,13 +46,12 @@ class GoldenModel:
     """
 
     def __init__(self, config: Configuration, nodes: Nodes) -> None:
-        radii = nodes.radii
-        if config.metric not in ("l1", "l2"):
-            raise ValueError(f"metric must be l1 or l2, not {config.metric!r}")
+        _check_configuration(config)
+        metric = METRICS[config.metric]
         shape = (config.prototype_count, config.features)
-        points = _integers(nodes.values, "values", shape, config.component_max)
+        values = _checked(nodes.values, "values", shape + metric.value_shape(config), metric.value_max(config))
         classes = _integers(nodes.labels, "labels", shape[:1], config.class_count - 1)
-        if (radii is None) != (config.radii == "none"):
+        if (nodes.radii is None) != (config.radii == "none"):
             raise ValueError(f"radii must be given exactly if the configuration has some, which are {config.radii!r}")
         self.config = config
         self._distance_span = config.distance_max + 1
@@ -63,11 +60,18 @@ class GoldenModel:
                 f"{config.prototype_count} prototypes with distances to {config.distance_max} are too many"
             )
         self._index = np.argsort(classes, kind="stable")
+        self._class_of = classes
         self._classes, self._starts = np.unique(classes[self._index], return_index=True)
-        self._points = points[self._index]
-        self._radii = None if radii is None else _integers(radii, "radii", shape[:1], self._distance_span)[self._index]
+        # Smallest key that a prototype does not fire with.
+        self._silent_from = (
+            None
+            if nodes.radii is None
+            else _integers(nodes.radii, "radii", shape[:1], self._distance_span)[self._index] * config.prototype_count
+        )
+        weights = _weights(config, nodes, shape)
+        self._metric = metric(config, values[self._index], None if weights is None else weights[self._index])
         self._in_model_order = np.argsort(self._index, kind="stable")
-        self._key_matrix = self._squared_key_matrix()
+        self._key_product = self._fused_keys()
 
     def distances(self, Q: NDArray[Any]) -> NDArray[np.int64]:
         """Distances of queries to all prototypes.
@@ -90,8 +94,34 @@ class GoldenModel:
         queries = self._queries(Q)
         result = np.empty((len(queries), self.config.prototype_count), np.int64)
         for rows in self._chunks(len(queries)):
-            result[rows] = self._distances(queries[rows])[:, self._in_model_order]
+            result[rows] = self._metric.distances(queries[rows])[:, self._in_model_order]
         return result
+
+    def contributions(self, query: NDArray[Any], prototype: int) -> NDArray[np.int64]:
+        """Each component's part of the distance of one prototype to one query.
+
+        Parameters
+        ----------
+        query
+            Integer array of shape (features,), ``0 .. config.component_max``.
+        prototype
+            Its index in the model.
+
+        Returns
+        -------
+        ndarray of shape (features,), int64
+            The distance is their sum, for ``linf`` their maximum. A masked component has 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If query or index are no integers, or out of range.
+        """
+        components = _integers(query, "query", (self.config.features,), self.config.component_max)
+        index = operator.index(prototype)
+        if not 0 <= index < self.config.prototype_count:
+            raise ValueError(f"prototype must lie in 0 .. {self.config.prototype_count - 1}, not {index}")
+        return self._metric.contributions(components, int(self._in_model_order[index]))
 
     def decide(self, Q: NDArray[Any], saturated: NDArray[Any] | None = None) -> NDArray[np.void]:
         """Decision records, one per query.
@@ -121,78 +151,118 @@ class GoldenModel:
             records["saturated"] = _integers(saturated, "saturated", (len(queries),), self.config.features)
         return records
 
-    def _squared_key_matrix(self) -> NDArray[np.float64] | None:
-        """Matrix that takes (q, 1) to keys less |q|**2, for l2 without radii and if all of its sums are exact.
-
-        The key is ``(|q|**2 + |p|**2 - 2 q.p) * prototype_count + index``: one matrix product yields all keys.
-        """
-        count = self.config.prototype_count
-        if self.config.metric != "l2" or self._radii is not None or 3 * self._distance_span * count > _EXACT_FLOAT64:
-            return None
-        last_row = (self._points**2).sum(axis=1) * count + self._index
-        return np.vstack([-2 * count * self._points.T, last_row]).astype(np.float64)
-
     def _queries(self, Q: NDArray[Any]) -> NDArray[np.int64]:
         array = np.asarray(Q)
         return _integers(array, "Q", (len(array) if array.ndim else 0, self.config.features), self.config.component_max)
 
     def _chunks(self, count: int) -> list[slice]:
-        size = max(1, _CHUNK_DISTANCES[self.config.metric] // self.config.prototype_count)
+        size = max(1, self._metric.chunk // max(self.config.prototype_count, self._metric.query_width))
         return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
-    def _distances(self, queries: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Distances (queries, prototypes), columns in the order of the classes."""
-        metric = _manhattan if self.config.metric == "l1" else _squared
-        return metric(queries, self._points, self.config.component_max)
+    def _fused_keys(self) -> Product | None:
+        """Keys by one matrix product, if the metric is one and all sums are exact."""
+        count = self.config.prototype_count
+        largest = 3 * self._distance_span * count
+        if not isinstance(self._metric, Bilinear) or largest > EXACT_FLOAT64:
+            return None
+        last_row = self._metric.constant * count + self._index
+        return Product(np.vstack([self._metric.matrix * count, last_row]), largest)
 
-    def _firsts(self, queries: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Keys of the first prototype of each class that has any, shape (queries, classes)."""
-        if self._key_matrix is not None:
-            # Keys but for |q|**2, which is the same for all prototypes of a query and is added to the minima.
-            augmented = np.append(queries, np.ones((len(queries), 1)), axis=1)
-            partial = np.minimum.reduceat(augmented @ self._key_matrix, self._starts, axis=1)
-            squares: NDArray[np.int64] = (queries**2).sum(axis=1) * self.config.prototype_count
-            return partial.astype(np.int64) + squares[:, None]
-        distances = self._distances(queries)
-        keys = distances * np.int64(self.config.prototype_count) + self._index
-        if self._radii is not None:
-            keys += (distances >= self._radii) * np.int64(self._distance_span * self.config.prototype_count)
-        return np.minimum.reduceat(keys, self._starts, axis=1)
+    def _keys(self, queries: NDArray[np.int64]) -> _Keys:
+        """Keys of all prototypes, columns in the order of the classes."""
+        count = self.config.prototype_count
+        if isinstance(self._metric, Bilinear) and self._key_product is not None:
+            encoded = self._metric.encode(queries)
+            augmented = np.ones((len(queries), encoded.shape[1] + 1), self._key_product.dtype)
+            augmented[:, :-1] = encoded
+            keys = self._key_product(augmented)
+            offset = self._metric.offset(queries) * count
+        else:
+            keys = self._metric.distances(queries)
+            keys *= count
+            keys += self._index
+            offset = np.zeros(len(queries), np.int64)
+        if self._silent_from is None:
+            return _Keys(keys, offset)
+        keys += offset.astype(keys.dtype)[:, None]
+        keys += (keys >= self._silent_from.astype(keys.dtype)) * keys.dtype.type(self._distance_span * count)
+        return _Keys(keys, np.zeros_like(offset))
 
     def _decide(self, queries: NDArray[np.int64], records: NDArray[np.void]) -> None:
         """Fill the records of one chunk."""
-        firsts = self._firsts(queries)
+        keys = self._keys(queries)
+        firsts = keys.first_of_each(self._starts)
         row = np.arange(len(firsts))
         best = firsts.argmin(axis=1)
-        first = _Place(firsts[row, best], self.config.prototype_count, self._distance_span)
+        first = self._place(firsts[row, best])
         records["prototype"] = first.index
         records["distance"] = first.distance
         records["label"] = self._classes[best]
         records["runner_up"] = -1
         overlap = np.zeros(len(firsts), np.bool_)
         if self._classes.size > 1:
+            own = first
+            if self.config.k > 1:
+                best, records["tie"] = self._vote(self._place(keys.smallest(self.config.k)))
+                own = self._place(firsts[row, best])
+                records["label"] = self._classes[best]
             firsts[row, best] = _LARGEST_KEY
             other = firsts.argmin(axis=1)
-            second = _Place(firsts[row, other], self.config.prototype_count, self._distance_span)
+            second = self._place(firsts[row, other])
             records["runner_up"] = self._classes[other]
-            records["margin"] = second.distance - first.distance
-            records["tie"] = (second.fires == first.fires) & (second.distance == first.distance)
+            records["margin"] = second.distance - own.distance
+            if self.config.k == 1:
+                records["tie"] = (second.fires == own.fires) & (second.distance == own.distance)
             overlap = second.fires
         records["status"] = self._status(first.fires, overlap, records["margin"])
+
+    def _vote(self, nearest: _Place) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Position in ``_classes`` of the class with most votes, and whether another one has as many."""
+        counts = nearest.fires | ~nearest.fires.any(axis=1, keepdims=True)
+        position = np.searchsorted(self._classes, self._class_of[nearest.index])
+        votes = np.zeros((len(position), self._classes.size), np.int64)
+        row = np.arange(len(position))
+        for neighbour in range(position.shape[1]):
+            votes[row, position[:, neighbour]] += counts[:, neighbour]
+        tie = (votes == votes.max(axis=1, keepdims=True)).sum(axis=1) > 1
+        return votes.argmax(axis=1), tie
+
+    def _place(self, keys: NDArray[np.int64]) -> _Place:
+        return _Place(keys, self.config.prototype_count, self._distance_span)
 
     def _status(
         self, fires: NDArray[np.bool_], overlap: NDArray[np.bool_], margin: NDArray[np.int64]
     ) -> NDArray[np.int8]:
         # Without radii everything fires, and that says nothing.
-        uncertain = overlap if self._radii is not None else np.zeros_like(overlap)
+        uncertain = overlap if self._silent_from is not None else np.zeros_like(overlap)
         if self.config.min_margin is not None:
             uncertain = uncertain | (margin < self.config.min_margin)
         status = np.where(uncertain, Status.UNCERTAIN, Status.IDENTIFIED)
         return np.where(fires, status, Status.UNKNOWN).astype(np.int8)
 
 
+class _Keys:
+    """Keys (queries, prototypes) but for what all keys of a query have in common, which is added to the few wanted."""
+
+    def __init__(self, relative: NDArray[Any], offset: NDArray[np.int64]) -> None:
+        self._relative, self._offset = relative, offset
+
+    def first_of_each(self, starts: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Smallest key of each run of columns, shape (queries, runs)."""
+        return self._whole(np.minimum.reduceat(self._relative, starts, axis=1))
+
+    def smallest(self, count: int) -> NDArray[np.int64]:
+        """The `count` smallest keys or all if there are fewer, in any order."""
+        count = min(count, self._relative.shape[1])
+        return self._whole(np.partition(self._relative, count - 1, axis=1)[:, :count])
+
+    def _whole(self, relative: NDArray[Any]) -> NDArray[np.int64]:
+        keys: NDArray[np.int64] = relative.astype(np.int64) + self._offset[:, None]
+        return keys
+
+
 class _Place:
-    """A key taken apart again: index, distance, whether it fires; each of shape (queries,)."""
+    """Keys taken apart again: index, distance, whether it fires; each of the keys' shape."""
 
     def __init__(self, keys: NDArray[np.int64], prototype_count: int, distance_span: int) -> None:
         rest, self.index = np.divmod(keys, prototype_count)
@@ -200,51 +270,54 @@ class _Place:
         self.fires = silent == 0
 
 
-def _manhattan(queries: NDArray[np.int64], points: NDArray[np.int64], component_max: int) -> NDArray[np.int64]:
-    """Sum of |q - p|, shape (queries, points).
-
-    As |q - p| = 2 max(q, p) - q - p, one maximum and one addition per component remain. They are done in the
-    narrowest type, for as many components as its sum of maxima has room for.
-    """
-    narrow = np.uint8 if component_max <= 15 else np.uint16 if component_max <= 4095 else np.uint32
-    room = int(np.iinfo(narrow).max) // component_max
-    columns = np.ascontiguousarray(queries.T.astype(narrow))[:, :, None]
-    rows = np.ascontiguousarray(points.T.astype(narrow))[:, None, :]
-    shape = (len(queries), len(points))
-    wide = np.uint32 if component_max * len(rows) < 1 << 32 else np.int64
-    total, part, larger = np.zeros(shape, wide), np.empty(shape, narrow), np.empty(shape, narrow)
-    for start in range(0, len(rows), room):
-        np.maximum(columns[start], rows[start], out=part)
-        for column, row in zip(columns[start + 1 : start + room], rows[start + 1 : start + room], strict=True):
-            np.maximum(column, row, out=larger)
-            part += larger
-        total += part
-    distances: NDArray[np.int64] = 2 * total.astype(np.int64) - queries.sum(axis=1)[:, None] - points.sum(axis=1)
-    return distances
+def _weights(config: Configuration, nodes: Nodes, shape: tuple[int, int]) -> NDArray[np.int64] | None:
+    """How often each component of each prototype counts, 0 if masked; None if all count once."""
+    if (nodes.masks is None) == config.masked:
+        raise ValueError(f"masks must be given exactly if the configuration has some, masked is {config.masked}")
+    if (nodes.shifts is None) != (config.shift_max == 0):
+        raise ValueError(f"shifts must be given exactly if shift_max is above 0, which is {config.shift_max}")
+    if nodes.masks is None and nodes.shifts is None:
+        return None
+    weights = np.ones(shape, np.int64)
+    if nodes.shifts is not None:
+        weights <<= _integers(nodes.shifts, "shifts", shape, config.shift_max)
+    if nodes.masks is not None:
+        weights *= _shaped(nodes.masks, "masks", shape, "b", "booleans")
+    return weights
 
 
-def _squared(queries: NDArray[np.int64], points: NDArray[np.int64], component_max: int) -> NDArray[np.int64]:
-    """Sum of (q - p)**2, shape (queries, points), as |q|**2 + |p|**2 - 2 q.p.
+def _check_configuration(config: Configuration) -> None:
+    if config.metric not in METRICS:
+        raise ValueError(f"metric must be one of {', '.join(METRICS)}, not {config.metric!r}")
+    if config.masked and config.metric not in MASKED_METRICS:
+        raise ValueError(f"masked needs one of the metrics {', '.join(MASKED_METRICS)}, not {config.metric!r}")
+    if config.shift_max and config.metric not in WEIGHTED_METRICS:
+        raise ValueError(
+            f"shift_max {config.shift_max} needs one of the metrics {', '.join(WEIGHTED_METRICS)},"
+            f" not {config.metric!r}"
+        )
+    if not 1 <= config.k <= MAX_K:
+        raise ValueError(f"k must lie in 1 .. {MAX_K}, not {config.k}")
 
-    The products are summed in floating point, which is fast, and exact as long as all sums are small enough.
-    """
-    largest = queries.shape[1] * component_max**2
-    if largest < _EXACT_FLOAT64:
-        exact = np.float32 if largest < _EXACT_FLOAT32 else np.float64
-        products = (queries.astype(exact) @ points.T.astype(exact)).astype(np.int64)
-    else:
-        products = queries @ points.T
-    distances: NDArray[np.int64] = (queries**2).sum(axis=1)[:, None] + (points**2).sum(axis=1) - 2 * products
-    return distances
+
+def _shaped(values: NDArray[Any], name: str, shape: tuple[int, ...], kinds: str, what: str) -> NDArray[Any]:
+    """Return the values as an array after checking kind and shape."""
+    array = np.asarray(values)
+    if array.dtype.kind not in kinds:
+        raise TypeError(f"{name} must be {what}, not {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}, not {array.shape}")
+    return array
+
+
+def _checked(values: NDArray[Any], name: str, shape: tuple[int, ...], largest: int) -> NDArray[Any]:
+    """Return the values after checking kind, shape and range."""
+    array = _shaped(values, name, shape, "iu", "integers")
+    if array.size and not (int(array.min()) >= 0 and int(array.max()) <= largest):
+        raise ValueError(f"{name} must lie in 0 .. {largest}, not {int(array.min())} .. {int(array.max())}")
+    return array
 
 
 def _integers(values: NDArray[Any], name: str, shape: tuple[int, ...], largest: int) -> NDArray[np.int64]:
     """Return the values as int64 after checking kind, shape and range."""
-    array = np.asarray(values)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be integers, not {array.dtype}")
-    if array.shape != shape:
-        raise ValueError(f"{name} must have the shape {shape}, not {array.shape}")
-    if array.size and not (int(array.min()) >= 0 and int(array.max()) <= largest):
-        raise ValueError(f"{name} must lie in 0 .. {largest}, not {int(array.min())} .. {int(array.max())}")
-    return array.astype(np.int64)
+    return _checked(values, name, shape, largest).astype(np.int64)

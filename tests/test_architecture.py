@@ -42,13 +42,15 @@ def test_generator_knows_neither_boards_nor_simulators(path):
         assert not name.startswith("prototile.sim") or name == "prototile.sim.golden"
 
 
-def test_golden_model_knows_no_hardware():
-    names = set(imports(ROOT / "sim" / "golden.py"))
-    assert {name.split(".")[0] for name in names} <= {"__future__", "typing", "dataclasses", "numpy", "prototile"}
+@pytest.mark.parametrize("name", ["golden", "metrics"])
+def test_golden_model_knows_no_hardware(name):
+    names = set(imports(ROOT / "sim" / f"{name}.py"))
+    assert {name.split(".")[0] for name in names} <= {*sys.stdlib_module_names, "numpy", "prototile"}
     assert {name for name in names if name.startswith("prototile")} <= {
         "prototile.config",
+        "prototile.nodes",
         "prototile.record",
-        "prototile.errors",
+        "prototile.sim.metrics",
     }
 
 

@@ -11,6 +11,7 @@ from prototile.config import Configuration
 from prototile.nodes import Nodes
 from prototile.record import RECORD_DTYPE, Status
 from prototile.sim.golden import GoldenModel
+from prototile.sim.metrics import METRICS
 
 
 def golden_of(config, prototypes, labels, radii=None):
@@ -111,7 +112,7 @@ def test_distances_equal_the_definition(case):
 @pytest.mark.parametrize("bits", [1, 4, 8, 16])
 @pytest.mark.parametrize("with_radii", [False, True])
 def test_large_random_model_over_several_chunks(metric, bits, with_radii, monkeypatch):
-    monkeypatch.setattr("prototile.sim.golden._CHUNK_DISTANCES", {"l1": 2000, "l2": 2000})
+    monkeypatch.setattr(METRICS[metric], "chunk", 2000)
     random = np.random.default_rng(bits)
     config = Configuration(
         features=64,
@@ -205,7 +206,7 @@ GOOD = {"config": CONFIG, "prototypes": np.zeros((2, 2), int), "labels": np.arra
         ({"labels": np.array([0, 2])}, ValueError, r"labels must lie in 0 \.\. 1"),
         ({"radii": np.array([1, 1])}, ValueError, "radii must be given exactly if"),
         ({"config": replace(CONFIG, radii="class")}, ValueError, "radii must be given exactly if"),
-        ({"config": replace(CONFIG, metric="linf")}, ValueError, "metric must be l1 or l2, not 'linf'"),
+        ({"config": replace(CONFIG, metric="l3")}, ValueError, "metric must be one of l1, .*, not 'l3'"),
     ],
 )
 def test_contradictions_are_refused(changes, error, message):
