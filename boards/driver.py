@@ -60,7 +60,7 @@ RECORD_DTYPE = np.dtype(
 )
 STATUS_NAMES = ("identified", "uncertain", "unknown")
 UNKNOWN = STATUS_NAMES.index("unknown")
-METRICS = ("l1", "l2")
+METRICS = ("l1", "l2", "linf", "hamming", "box", "table")
 
 #: Queries that may be on their way at once; a chip holds that many.
 WINDOW = 4
@@ -251,11 +251,14 @@ class Chip:
     rejects
         Whether such queries get `reject`, and not the label of their nearest prototype.
     prototypes
-        Quantised prototypes, one a row: what the self-test presents. None for a chip that is described without them.
+        A query for each quantised prototype, one a row, that is as near to it as one can be: what the self-test
+        presents. It is the prototype itself, the lower bounds of a box, the levels with the smallest entries of a
+        table. None for a chip that is described without them.
     self_test
-        For each prototype, which one must answer at distance 0 when it is presented: itself, or an equal one.
-        `UNTESTED` (-1 in ``chip.json``) if none does on a sound chip: a prototype of radius 0 cannot be tested inside
-        the radius of another one, which always answers in its place.
+        For each prototype, which one must answer at distance 0 when its query is presented: itself, or an earlier one
+        that is at distance 0 too. `UNTESTED` (-1 in ``chip.json``) if none does on a sound chip: a prototype of radius
+        0 cannot be tested inside the radius of another one, which always answers in its place, and no query is at
+        distance 0 of an empty box, or of a table in which a component has no entry 0.
     """
 
     VERSION = 1
@@ -1029,7 +1032,10 @@ def _tested(chip: Chip) -> str:
     skipped = len(chip.self_test) - tested
     if not skipped:
         return f"{tested} prototypes"
-    return f"{tested} prototypes; {skipped} skipped: radius 0 inside the radius of another one, which answers instead"
+    return (
+        f"{tested} prototypes; {skipped} skipped: radius 0 inside the radius of another one, which answers instead, or "
+        "no query at distance 0"
+    )
 
 
 def _print_decisions(driver: Driver, vectors: NDArray[np.float64], out: TextIO) -> None:

@@ -85,12 +85,16 @@ class Explanation:
         The answer, in the user's label space.
     status
         Whether it may be trusted.
+    metric
+        That of the distances.
     prototype, distance
-        The element that gave it, and its distance in chip units.
+        The element that came first, and its distance in chip units.
+    voters
+        Prototypes that voted, nearest first: the first one alone unless the model has more neighbours.
     contributions
         Part of each component in that distance, shape (features,).
     query, prototype_vector
-        Both in chip units, shape (features,).
+        Both in chip units, shape (features,); a box has (features, 2) bounds and a table (features, levels) entries.
     runner_up
         Label of the other class that comes first, None if there is no other.
     runner_up_prototype, runner_up_distance
@@ -100,13 +104,16 @@ class Explanation:
     saturated
         Components of the query that were clipped.
     tie
-        Whether the other class stands at the same place of the order.
+        Whether the other class stands at the same place of the order; with several voters, whether another class has
+        as many votes.
     """
 
     label: Any
     status: Status
+    metric: str
     prototype: int
     distance: int
+    voters: NDArray[np.int64]
     contributions: NDArray[np.int64]
     query: NDArray[np.int64]
     prototype_vector: NDArray[np.int64]
@@ -231,18 +238,22 @@ class Design:
         record = self.golden.decide(queries, saturated)[0]
         runner_up = int(record["runner_up"])
         query = queries[0].astype(np.int64)
-        winner = self.quantised.prototypes[record["prototype"]].astype(np.int64)
-        difference = np.abs(query - winner)
-        distances = self.golden.distances(queries)[0]
-        other = self._first_of(runner_up, distances)
+        prototype = int(record["prototype"])
+        distances, radii = self.golden.distances(queries)[0], self.quantised.radii
+        fires = np.ones(distances.shape, np.bool_) if radii is None else distances < radii
+        # The contract's order: not firing, distance, index.
+        order = np.lexsort((distances, ~fires))
+        other = None if runner_up < 0 else int(order[self.quantised.labels[order] == runner_up][0])
         return Explanation(
             label=self.labels(np.atleast_1d(record))[0],
             status=Status(int(record["status"])),
-            prototype=int(record["prototype"]),
+            metric=self.config.metric,
+            prototype=prototype,
             distance=int(record["distance"]),
-            contributions=difference if self.config.metric == "l1" else difference**2,
+            voters=order[fires[order] | ~fires.any()][: self.config.k],
+            contributions=self.golden.contributions(query, prototype),
             query=query,
-            prototype_vector=winner,
+            prototype_vector=self.quantised.prototypes[prototype].astype(np.int64),
             runner_up=None if other is None else self.classes[runner_up],
             runner_up_prototype=other,
             runner_up_distance=None if other is None else int(distances[other]),
@@ -250,15 +261,6 @@ class Design:
             saturated=int(record["saturated"]),
             tie=bool(record["tie"]),
         )
-
-    def _first_of(self, label: int, distances: NDArray[np.int64]) -> int | None:
-        """First prototype of a class in the contract's order; None for no class."""
-        if label < 0:
-            return None
-        members = np.flatnonzero(self.quantised.labels == label)
-        radii = self.quantised.radii
-        silent = np.zeros(len(members), bool) if radii is None else distances[members] >= radii[members]
-        return int(members[np.lexsort((members, distances[members], silent))[0]])
 
     @cached_property
     def core_verilog(self) -> str:

@@ -42,7 +42,7 @@ def save(design: Design, folder: Path, vectors: Any = None) -> Path:
 
     check_replaceable(folder, what="design", ours=_is_design)
     if vectors is None:
-        queries = design.quantised.prototypes[:BENCH_VECTORS]
+        queries = design.quantised.exemplars[:BENCH_VECTORS]
         saturated = np.zeros(len(queries), dtype=np.int64)
     else:
         queries, saturated = design.quantise(vectors)
@@ -118,8 +118,9 @@ def chip(design: Design) -> Any:
     from prototile.boards.driver import Chip
 
     model = design.model
-    prototypes = design.quantised.prototypes
-    answers = design.golden.decide(prototypes)
+    exemplars = design.quantised.exemplars
+    answers = design.golden.decide(exemplars)
+    tested = design.quantised.reachable & (answers["distance"] == 0)
     scaling = model.preprocess or AffineMap(np.ones(model.features), np.zeros(model.features))
     return Chip(
         digest=design.digest,
@@ -135,8 +136,8 @@ def chip(design: Design) -> Any:
         baud=find_board(design.board_name).baud,
         reject=model.reject,
         rejects=model.reject is not None,
-        prototypes=prototypes,
-        self_test=tuple(np.where(answers["distance"] == 0, answers["prototype"], Chip.UNTESTED).tolist()),
+        prototypes=exemplars,
+        self_test=tuple(np.where(tested, answers["prototype"], Chip.UNTESTED).tolist()),
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from prototile.design import Design
+    from prototile.quantised import QuantisedModel
     from prototile.quantiser import BitsChoice
 
 #: Units of the picture: side of a place, gaps between rounds, elements, and tiles.
@@ -188,6 +189,7 @@ def grid_picture(design: Design) -> GridPicture:
     ]
     drawn = config.prototype_count * config.features <= _LARGEST_PICTURE
     places, empty = [], []
+    pictures = _pictures(design.quantised)
     for (round_, row, at), prototype in np.ndenumerate(held):
         column, place = divmod(at, config.pes_per_tile)
         x = tiles[row][column].x + _TILE_PAD + place * (_PLACE + _PE_GAP)
@@ -203,7 +205,7 @@ def grid_picture(design: Design) -> GridPicture:
                 y=y,
                 colour=class_colour(label, config.class_count),
                 title=f"prototype {prototype}, class {design.classes[label]} ({where})",
-                image=_picture(design.quantised.prototypes[prototype], config.bits) if drawn else None,
+                image=_picture(pictures[prototype], config.bits) if drawn else None,
             )
         )
     last = tiles[-1][-1]
@@ -256,6 +258,12 @@ def bits_curve(choice: BitsChoice) -> Curve | None:
         width=width,
         height=height,
     )
+
+
+def _pictures(model: QuantisedModel) -> NDArray[Any]:
+    """What is drawn of each prototype, shape (prototypes, features): the middle of a box, nothing where masked."""
+    middle = model.prototypes.mean(axis=2) if model.metric == "box" else model.exemplars
+    return middle if model.masks is None else np.where(model.masks, middle, 0)
 
 
 def _picture(components: NDArray[Any], bits: int) -> str:

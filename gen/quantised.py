@@ -179,6 +179,20 @@ class QuantisedModel:
         return nearest
 
     @property
+    def reachable(self) -> NDArray[np.bool_]:
+        """Whether a query can be at distance 0 of each prototype, shape (prototypes,).
+
+        Not so for an empty box, nor for a table in which a component has no entry 0.
+        """
+        components = np.ones((self.prototype_count, self.features), np.bool_)
+        if self.metric == "box":
+            components = self.prototypes[..., 0] <= self.prototypes[..., 1]
+        elif self.metric == "table":
+            components = self.prototypes.min(axis=2) == 0
+        every: NDArray[np.bool_] = components.all(axis=1)
+        return every
+
+    @property
     def prototype_count(self) -> int:
         """Prototypes of the model."""
         return int(self.prototypes.shape[0])

@@ -91,6 +91,7 @@ def converted(design: Design) -> Values:
             "features": config.features,
             "classes": [_plain(label) for label in design.classes],
             "metric": config.metric,
+            "k": config.k,
             "radii": config.radii,
             "min_margin": model.min_margin,
         },

@@ -60,6 +60,8 @@ def explanation_table(explanation: Explanation, labels: list[str], *, most: int 
         f"prototype {explanation.prototype} at distance {explanation.distance}"
         + (", a tie with another class" if explanation.tie else ""),
     )
+    if len(explanation.voters) > 1:
+        table.add_row("voted", f"prototypes {', '.join(map(str, explanation.voters))}")
     if explanation.runner_up_prototype is None:
         table.add_row("runner-up", "there is no other class")
     else:
@@ -79,12 +81,22 @@ def explanation_table(explanation: Explanation, labels: list[str], *, most: int 
         bar = "█" * max(1, round(16 * part / largest))
         table.add_row(
             _text(labels[at]),
-            f"{part:>5}  {bar}  query {explanation.query[at]}, prototype {explanation.prototype_vector[at]}",
+            f"{part:>5}  {bar}  query {explanation.query[at]}, {_component(explanation, at)}",
         )
     left = sum(1 for at in order if explanation.contributions[at]) - most
     if left > 0:
         table.add_row("", f"and {left} components more; --json lists all")
     return table
+
+
+def _component(explanation: Explanation, at: int) -> str:
+    """What the element holds for one component."""
+    held = explanation.prototype_vector[at]
+    if explanation.metric == "box":
+        return f"box {held[0]} .. {held[1]}"
+    if explanation.metric == "table":
+        return f"entries {held.min()} .. {held.max()}"
+    return f"prototype {held}"
 
 
 def _table(title: str) -> Table:
@@ -112,7 +124,9 @@ def _count(count: int, noun: str) -> str:
 def _model(values: dict[str, Any]) -> tuple[str, str]:
     model = values["model"]
     sizes = f"{model['prototypes']} prototypes, {model['features']} features, {len(model['classes'])} classes"
-    return "model", f"{sizes}, {model['metric']}"
+    # Reports of older designs name no neighbours.
+    voters = f", {model['k']} neighbours vote" if model.get("k", 1) > 1 else ""
+    return "model", f"{sizes}, {model['metric']}{voters}"
 
 
 def _grid(values: dict[str, Any]) -> tuple[str, str]:

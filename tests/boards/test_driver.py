@@ -21,8 +21,9 @@ import serial
 
 import prototile as pt
 import prototile.boards.driver as driver_module
-from prototile import tables
+from prototile import config, tables
 from prototile.boards.driver import (
+    METRICS,
     RECORD_DTYPE,
     Chip,
     ChipFileError,
@@ -397,7 +398,7 @@ def test_identity_is_read_as_it_was_written():
     ("change", "message"),
     [
         ({"digest": "0011"}, "digest must have 32 hexadecimal digits, not '0011'"),
-        ({"metric": "linf"}, "metric must be one of l1, l2, not 'linf'"),
+        ({"metric": "cosine"}, "metric must be one of l1, l2, linf, hamming, box, table, not 'cosine'"),
         ({"prototypes": 70_000}, "a number too large for its place"),
     ],
 )
@@ -502,8 +503,62 @@ def test_a_sound_chip_with_a_prototype_that_never_answers_passes(silent_design, 
             ""
             if damage
             else "self-test passed: 2 prototypes; 1 skipped: radius 0 inside the radius of another one, which answers "
-            "instead\n"
+            "instead, or no query at distance 0\n"
         )
+
+
+def test_the_driver_knows_the_metrics_of_the_generator():
+    assert METRICS == config.METRICS
+    for metric in METRICS:
+        assert Identity.unpack(identity_bytes(**identity(metric=metric))).metric == metric
+
+
+#: By name: a model, and which prototype must answer to the query of each in the self-test.
+SELF_TESTS = {
+    # Overlapping boxes, whose lower corner the first one holds; an empty one; one whose corner is its own.
+    "box": (
+        pt.PrototypeModel(
+            [[[2, 9], [0, 9]], [[4, 6], [4, 6]], [[5, 4], [0, 9]], [[1, 9], [0, 9]]], [0, 1, 0, 1], "box"
+        ),
+        (0, 0, Chip.UNTESTED, 3),
+    ),
+    # No entry 0 in one component; two that share a query.
+    "table": (
+        pt.PrototypeModel(
+            [[[3, 0], [5, 0]], [[1, 2], [0, 0]], [[0, 1], [0, 7]], [[0, 0], [0, 0]]], [0, 1, 0, 1], "table"
+        ),
+        (0, Chip.UNTESTED, 2, 2),
+    ),
+    # The second ignores what sets it apart from the first.
+    "masked": (
+        pt.PrototypeModel(
+            [[1, 2], [1, 9], [7, 9]], [0, 1, 0], "linf", masks=[[True, True], [True, False], [False, True]]
+        ),
+        (0, 1, 2),
+    ),
+    "shadowed": (pt.PrototypeModel([[9, 9], [1, 9]], [0, 1], "hamming", masks=[[False, True], [True, True]]), (0, 0)),
+    "weighted": (pt.PrototypeModel([[1, 2], [3, 9]], [0, 1], "l2", weights=[[4, 1], [1, 8]]), (0, 1)),
+    "votes": (pt.PrototypeModel([[1, 2], [3, 9], [4, 9], [0, 0]], [0, 1, 1, 0], k=3), (0, 1, 2, 3)),
+    "silent": (
+        pt.PrototypeModel([[[2, 9]], [[4, 6]], [[0, 3]]], [0, 1, 0], "box", radii=[[3], [1], [0]]),
+        (0, 0, Chip.UNTESTED),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SELF_TESTS)
+def test_what_the_self_test_presents_for_every_kind_of_node(name, tmp_path):
+    model, expected = SELF_TESTS[name]
+    design = pt.convert(model)
+    one = chip_of(design)
+    assert one.self_test == expected
+    one.save(tmp_path)
+    read = Chip.load(tmp_path)
+    assert read.prototypes.tolist() == design.quantised.exemplars.tolist()
+    assert read.tested.tolist() == [at for at, by in enumerate(expected) if by != Chip.UNTESTED]
+    records = design.golden.decide(read.prototypes[read.tested])
+    assert (records["distance"] == 0).all()
+    assert records["prototype"].tolist() == [by for by in expected if by != Chip.UNTESTED]
 
 
 def test_without_prototypes_there_is_no_self_test():

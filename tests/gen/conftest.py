@@ -33,3 +33,27 @@ def small_design(small_model, small_data):
 def design_folder(small_design, small_data, tmp_path_factory):
     """The folder of the small design; only to be read."""
     return small_design.save(tmp_path_factory.mktemp("designs") / "small", vectors=small_data[0][:16])
+
+
+def bounds_and_labels(tree):
+    """Bounds (lower, upper] of a fitted tree's leaves, and their labels."""
+    nodes, bounds, labels = tree.tree_, [], []
+
+    def descend(node, lower, upper):
+        if nodes.children_left[node] < 0:
+            bounds.append(np.stack([lower, upper], axis=1))
+            labels.append(tree.classes_[nodes.value[node, 0].argmax()])
+            return
+        at, threshold = nodes.feature[node], nodes.threshold[node]
+        here = np.arange(len(lower)) == at
+        descend(nodes.children_left[node], lower, np.where(here, threshold, upper))
+        descend(nodes.children_right[node], np.where(here, threshold, lower), upper)
+
+    descend(0, np.full(nodes.n_features, -np.inf), np.full(nodes.n_features, np.inf))
+    return np.array(bounds), np.array(labels)
+
+
+@pytest.fixture(scope="session")
+def boxes_of():
+    """A function of a fitted tree to the boxes of its leaves."""
+    return bounds_and_labels

@@ -4,10 +4,13 @@ import shutil
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.tree import ExtraTreeClassifier
 
 import prototile as pt
 from prototile.design import compare
 from prototile.folder import chip
+from prototile.summary import explanation_table
 
 
 def contents(folder):
@@ -243,3 +246,110 @@ def test_generated_hardware_answers_as_the_golden_model(small_design, small_data
     assert verification.ok
     assert verification.rows == 60
     assert np.array_equal(small_design.simulate(small_data[0]), small_design.decide(small_data[0]))
+
+
+def of_every_kind(kind):
+    """A model in chip units of each kind of node, with 12 prototypes of 3 features in 3 classes."""
+    random = np.random.default_rng(11)
+    points, labels = random.integers(0, 8, (12, 3)), random.integers(0, 3, 12)
+    bounds = np.sort(random.integers(0, 8, (12, 3, 2)), axis=2)
+    masks = random.random((12, 3)) < 0.7
+    arrays = {
+        "linf": {"metric": "linf"},
+        "hamming": {"metric": "hamming"},
+        "box": {"metric": "box", "prototypes": bounds},
+        "table": {"metric": "table", "prototypes": random.integers(0, 20, (12, 3, 8))},
+        "masked l1": {"masks": masks},
+        "masked l2": {"masks": masks, "metric": "l2"},
+        "masked linf": {"masks": masks, "metric": "linf"},
+        "masked hamming": {"masks": masks, "metric": "hamming"},
+        "weighted l1": {"weights": 1 << random.integers(0, 3, (12, 3))},
+        "weighted masked l2": {"weights": 1 << random.integers(0, 3, (12, 3)), "masks": masks, "metric": "l2"},
+        "votes": {"k": 3},
+        "votes with radii": {"k": 5, "radii": 6, "reject": -1},
+        "votes of boxes": {"metric": "box", "prototypes": bounds, "k": 4},
+    }
+    return pt.PrototypeModel(**{"prototypes": points, "labels": labels} | arrays[kind])
+
+
+KINDS = (
+    "linf",
+    "hamming",
+    "box",
+    "table",
+    "masked l1",
+    "masked l2",
+    "masked linf",
+    "masked hamming",
+    "weighted l1",
+    "weighted masked l2",
+    "votes",
+    "votes with radii",
+    "votes of boxes",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_node_in_chip_units_answers_as_its_model(kind):
+    model = of_every_kind(kind)
+    design = pt.convert(model, bits=3)
+    X = np.stack(np.meshgrid(*[range(8)] * 3), axis=-1).reshape(-1, 3)
+    assert design.predict(X).tolist() == model.predict(X).tolist()
+    assert (design.golden.distances(X) == model.distances(X)).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_node_is_explained(kind):
+    model = of_every_kind(kind)
+    design = pt.convert(model, bits=3)
+    for x in ([1, 2, 3], [7, 0, 4], [5, 5, 5]):
+        explanation = design.explain(x)
+        distances = model.distances(np.array([x]))[0]
+        fires = model.fires(distances[None])[0]
+        order = sorted(range(12), key=lambda at: (not fires[at], distances[at], at))
+        assert explanation.prototype == order[0]
+        assert explanation.distance == distances[order[0]]
+        total = np.max if "linf" in kind else np.sum
+        assert total(explanation.contributions) == explanation.distance
+        assert explanation.prototype_vector.tolist() == model.prototypes[order[0]].tolist()
+        assert explanation.metric == model.metric
+        voters = [at for at in order if fires[at] or not fires.any()][: model.k]
+        assert explanation.voters.tolist() == voters
+        others = [at for at in order if model.labels[at] == explanation.runner_up]
+        assert explanation.runner_up_prototype == others[0]
+        nearest = min(distances[at] for at in order if model.labels[at] == model.labels[order[0]])
+        if model.k == 1:
+            assert explanation.margin == explanation.runner_up_distance - nearest
+        table = explanation_table(explanation, ["a", "b", "c"])
+        text = "\n".join(str(cell) for cell in table.columns[1].cells)
+        assert ("box " in text) == ("box" in kind and explanation.distance > 0)
+        assert (f"prototypes {', '.join(map(str, voters))}" in text) == (len(voters) > 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_node_is_saved_and_loaded(kind, tmp_path):
+    design = pt.convert(of_every_kind(kind))
+    loaded = pt.load(design.save(tmp_path / "design"))
+    assert loaded.digest == design.digest
+    assert loaded.config == design.config
+    assert loaded.quantised.canonical_bytes() == design.quantised.canonical_bytes()
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_node_in_hardware(kind):
+    design = pt.convert(of_every_kind(kind), bits=3)
+    X = np.stack(np.meshgrid(*[range(8)] * 3), axis=-1).reshape(-1, 3)
+    assert design.verify(X).ok
+
+
+def test_boxes_of_a_tree_on_integer_data_are_exact(boxes_of):
+    X, y = load_digits(return_X_y=True)
+    tree = ExtraTreeClassifier(random_state=0, max_depth=6).fit(X[:1000], y[:1000])
+    bounds, labels = boxes_of(tree)
+    design = pt.convert(pt.PrototypeModel(bounds, labels, "box"), calibration=X, bits=5)
+    assert design.quantiser.step == 1.0
+    records = design.decide(X)
+    assert (records["distance"] == 0).all()
+    assert (records["prototype"] == np.unique(tree.apply(X), return_inverse=True)[1]).all()
+    assert (design.predict(X) == tree.predict(X)).all()

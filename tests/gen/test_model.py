@@ -10,24 +10,6 @@ from prototile.record import Status
 POINTS = np.array([[0.0, 0.0], [1.0, 1.0], [4.0, 4.0]])
 
 
-def boxes_of(tree):
-    """Bounds (lower, upper] of a fitted tree's leaves, and their labels."""
-    nodes, bounds, labels = tree.tree_, [], []
-
-    def descend(node, lower, upper):
-        if nodes.children_left[node] < 0:
-            bounds.append(np.stack([lower, upper], axis=1))
-            labels.append(tree.classes_[nodes.value[node, 0].argmax()])
-            return
-        at, threshold = nodes.feature[node], nodes.threshold[node]
-        here = np.arange(len(lower)) == at
-        descend(nodes.children_left[node], lower, np.where(here, threshold, upper))
-        descend(nodes.children_right[node], np.where(here, threshold, lower), upper)
-
-    descend(0, np.full(nodes.n_features, -np.inf), np.full(nodes.n_features, np.inf))
-    return np.array(bounds), np.array(labels)
-
-
 def model(**changes):
     return PrototypeModel(**{"prototypes": POINTS, "labels": [0, 1, 0], **changes})
 
@@ -209,7 +191,7 @@ def test_half_open_boxes_as_a_tree_has_them():
     assert (empty.distances(np.array([[1.0], [2.0], [3.0]])) > 0).all()
 
 
-def test_boxes_of_a_fitted_tree_answer_as_the_tree():
+def test_boxes_of_a_fitted_tree_answer_as_the_tree(boxes_of):
     random = np.random.default_rng(8)
     X, y = random.normal(size=(150, 3)), random.integers(0, 3, 150)
     tree = DecisionTreeClassifier(random_state=0).fit(X, y)

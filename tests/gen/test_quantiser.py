@@ -450,6 +450,7 @@ def test_boxes_in_chip_units():
     quantised = quantiser.apply(model)
     assert quantised.prototypes.tolist() == model.prototypes.tolist()
     assert quantised.exemplars.tolist() == [[2, 0], [6, 3]]
+    assert quantised.reachable.tolist() == [True, False]
     assert Quantiser.fit(model, bits=7).bits == 7
     with pytest.raises(InputError, match="use bits=4"):
         Quantiser.fit(model, bits=3)
@@ -467,6 +468,7 @@ def test_tables_fix_the_bits():
     assert (quantised.configuration().entry_max, quantised.configuration().distance_max) == (9, 18)
     assert (quantised.radii.tolist(), quantised.min_margin) == ([3], 2)
     assert quantised.exemplars.tolist() == [[1, 2]]
+    assert quantised.reachable.tolist() == [False]
     with pytest.raises(InputError, match="tables with 4 levels belong to components of 2 bits, not of 3; use bits=2"):
         Quantiser.fit(model, bits=3)
 
