@@ -184,13 +184,12 @@ class QuantisedModel:
 
         Not so for an empty box, nor for a table in which a component has no entry 0.
         """
-        components = np.ones((self.prototype_count, self.features), np.bool_)
+        reachable = np.ones(self.prototype_count, np.bool_)
         if self.metric == "box":
-            components = self.prototypes[..., 0] <= self.prototypes[..., 1]
+            reachable = np.all(self.prototypes[..., 0] <= self.prototypes[..., 1], axis=1)
         elif self.metric == "table":
-            components = self.prototypes.min(axis=2) == 0
-        every: NDArray[np.bool_] = components.all(axis=1)
-        return every
+            reachable = np.all(self.prototypes.min(axis=2) == 0, axis=1)
+        return reachable
 
     @property
     def prototype_count(self) -> int:

@@ -220,6 +220,35 @@ def test_convert_writes_a_folder(run, model, vectors, tmp_path, small_data):
     assert design.score(*small_data) > 0.9
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        pt.PrototypeModel([[[-np.inf, 0.4], [0.0, np.inf]], [[0.4, 1.5], [-np.inf, 2.5]]], ["a", "b"], metric="box"),
+        pt.PrototypeModel([[[0, 3], [1, 0]], [[2, 0], [0, 1]]], ["a", "b"], metric="table"),
+        pt.PrototypeModel(
+            [[1, 2], [3, 0], [2, 2]], ["a", "b", "b"], "l2", k=3, masks=np.eye(3, 2), weights=[[1, 8]] * 3
+        ),
+    ],
+    ids=["box", "table", "l2"],
+)
+def test_convert_takes_every_kind_of_node(run, model, suffix, tmp_path):
+    save_model(model, tmp_path / f"nodes{suffix}")
+    status, out, _ = run("convert", tmp_path / f"nodes{suffix}", "-o", tmp_path / "design", "--json")
+    assert status == 0
+    assert json.loads(out)["model"]["metric"] == model.metric
+    design = pt.load(tmp_path / "design")
+    (tmp_path / "X.csv").write_text("0,1\n1,0\n")
+    status, out, _ = run("explain", tmp_path / "design", "--vectors", tmp_path / "X.csv", "--row", 1, "--json")
+    values, expected = json.loads(out), design.explain([1, 0])
+    assert status == 0
+    assert (values["metric"], values["voters"]) == (model.metric, expected.voters.tolist())
+    assert values["prototype_vector"] == expected.prototype_vector.tolist()
+    status, out, _ = run("explain", tmp_path / "design", "--vectors", tmp_path / "X.csv", "--row", 1)
+    assert status == 0
+    assert ("voted" in out) == (model.k > 1)
+
+
 def test_convert_takes_every_choice(run, model, vectors, tmp_path):
     words = [
         "--bits",

@@ -123,6 +123,19 @@ def told_by(table):
     return text.getvalue()
 
 
+def test_neighbours_that_vote_are_told_of(small_design):
+    design = pt.convert(pt.PrototypeModel([[0, 1], [2, 3], [1, 1]], ["a", "b", "a"], k=3))
+    values = converted(design)
+    assert values["model"]["k"] == 3
+    assert "2 classes, l1, 3 neighbours vote" in told_by(summary(values))
+    assert "l1 distance, votes of 3 neighbours, for" in page(design, values)
+    one = converted(small_design)
+    # A report of an older version.
+    del one["model"]["k"]
+    assert "vote" not in told_by(summary(one))
+    assert "votes" not in page(small_design, one)
+
+
 def test_times_before_a_build_are_called_estimated(small_design):
     text = page(small_design, converted(small_design))
     assert "from first word to record, estimated" in text
@@ -329,8 +342,20 @@ def test_page_escapes_labels():
     assert "&lt;b&gt;bold" in text
 
 
-def test_picture_shows_the_components():
-    design = pt.convert(pt.PrototypeModel(np.array([[0, 15, 5], [3, 0, 1]]), ["a", "b"]))
+@pytest.mark.parametrize(
+    "model",
+    [
+        pt.PrototypeModel(np.array([[0, 15, 5], [3, 0, 1]]), ["a", "b"]),
+        # The middle of a box, and what is masked is left out.
+        pt.PrototypeModel([[[0, 0], [15, 15], [2, 8]], [[0, 3], [0, 1], [1, 1]]], ["a", "b"], metric="box"),
+        pt.PrototypeModel([[9, 15, 5], [3, 0, 1]], ["a", "b"], masks=[[False, True, True], [True] * 3]),
+        # The level with the smallest entry.
+        pt.PrototypeModel(1 - np.eye(16, dtype=int)[[[0, 15, 5], [3, 0, 1]]], ["a", "b"], metric="table"),
+    ],
+    ids=["points", "box", "masks", "table"],
+)
+def test_picture_shows_the_components(model):
+    design = pt.convert(model)
     data = re.search(r"data:image/png;base64,([\w+/=]+)", page(design, converted(design)))[1]
     png = base64.b64decode(data)
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
