@@ -26,6 +26,8 @@ RUN_REGISTERS = 11
 VOTE_REGISTERS = 2
 #: Registers on the way of a query through the parallel form: see `Configuration.latency_cycles`.
 PARALLEL_REGISTERS = 6
+#: With a constant prototype and components of up to so many bits, a term is looked up.
+LOOKED_UP_BITS = 5
 #: Cycles from the taking of a record to the start that it made room for, and of that start itself.
 IN_FLIGHT_TURN = 2
 
@@ -166,6 +168,11 @@ class Configuration:
     @property
     def distance_max(self) -> int:
         """Largest distance that there can be: that of one component, times the features unless it is a maximum."""
+        return self.term_max if self.metric == "linf" else self.features * self.term_max
+
+    @property
+    def term_max(self) -> int:
+        """Largest distance of one component, its weight included."""
         term = {
             "l1": self.component_max,
             "l2": self.component_max**2,
@@ -174,7 +181,17 @@ class Configuration:
             "box": self.component_max,
             "table": self.entry_max,
         }[self.metric]
-        return (term if self.metric == "linf" else self.features * term) << self.shift_max
+        return term << self.shift_max
+
+    @property
+    def looks_terms_up(self) -> bool:
+        """Whether a distance unit is one of tables, whatever the metric.
+
+        In the parallel form a prototype is constant, so that a term is a function of the query's component, and a
+        look-up table or two give each of its bits.
+        """
+        added_up = self.metric in ("l1", "l2", "box")
+        return self.metric == "table" or (self.reduction == "parallel" and added_up and self.bits <= LOOKED_UP_BITS)
 
     @property
     def distance_width(self) -> int:
@@ -276,7 +293,9 @@ class Configuration:
         """
         if self.metric == "hamming":
             return 1 + -(-index_bit_count(-(-(self.word_width + 1) // 3)) // 2)
-        lane = {"l1": 1, "l2": 2 if self.bits <= 4 else 3, "linf": 2, "box": 2, "table": 1}[self.metric]
+        if self.looks_terms_up:
+            return 1 + index_bit_count(self.lanes)
+        lane = {"l1": 1, "l2": 2 if self.bits <= 4 else 3, "linf": 2, "box": 2}[self.metric]
         return lane + (self.shift_max > 0) + index_bit_count(self.lanes)
 
     @property

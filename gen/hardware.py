@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from prototile.config import Configuration
+from prototile.config import Configuration, bit_count
 from prototile.nodes import Nodes
 from prototile.placement import Placement, place
 from prototile.rtl.collector import Tables
@@ -42,13 +42,20 @@ def grid_shape(config: Configuration, placement: Placement) -> GridShape:
 
 def unit_shape(config: Configuration) -> UnitShape:
     """The distance unit of each element."""
+    if config.looks_terms_up:
+        return UnitShape(
+            metric="table",
+            bits=config.bits,
+            lanes=config.lanes,
+            entry_bits=bit_count(config.term_max),
+            quiet=config.k > 1,
+        )
     return UnitShape(
         metric=config.metric,
         bits=config.bits,
         lanes=config.lanes,
         masked=config.masked,
         shift_max=config.shift_max,
-        entry_bits=config.entry_bits,
         quiet=config.k > 1,
     )
 
@@ -192,6 +199,8 @@ def parallel_shape(config: Configuration) -> ParallelShape:
 def constant_prototypes(config: Configuration, nodes: Nodes) -> list[Prototype]:
     """What is constant in each element of the parallel form."""
     words = memory_words(config, nodes)[:, :, 0]
+    if config.looks_terms_up:
+        words = np.moveaxis(_terms(config, nodes), 1, 0)
     return [
         Prototype(
             index=index,
@@ -201,3 +210,19 @@ def constant_prototypes(config: Configuration, nodes: Nodes) -> list[Prototype]:
         )
         for index, label in enumerate(nodes.labels)
     ]
+
+
+def _terms(config: Configuration, nodes: Nodes) -> NDArray[np.int64]:
+    """(prototypes, features, levels) what each value of a query's component adds to the distance."""
+    values = nodes.values.astype(np.int64)
+    if config.metric == "table":
+        return values
+    levels = np.arange(config.component_max + 1)
+    if config.metric == "box":
+        lower, upper = values[:, :, 0, None], values[:, :, 1, None]
+        return np.maximum(0, np.maximum(lower - levels, levels - upper))
+    difference = np.abs(values[:, :, None] - levels)
+    terms = difference if config.metric == "l1" else difference**2
+    if nodes.masks is not None:
+        terms = terms * nodes.masks[:, :, None]
+    return terms if nodes.shifts is None else terms << nodes.shifts[:, :, None].astype(np.int64)

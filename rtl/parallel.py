@@ -253,8 +253,5 @@ def _entry(values, address, width):
         return Const(values[0], width)
     if values == list(range(len(values))):
         return Cat(address, Const(0, width))[:width]
-    bits = []
-    for place in range(width):
-        hits = [at for at, value in enumerate(values) if value >> place & 1]
-        bits.append(address.matches(*hits) if hits else Const(0))
-    return Cat(bits)
+    columns = [sum((value >> place & 1) << at for at, value in enumerate(values)) for place in range(width)]
+    return Cat(Const(column, len(values)).bit_select(address, 1) for column in columns)
