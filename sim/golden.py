@@ -5,7 +5,7 @@ It shares nothing with the hardware but the configuration, so that a comparison 
 
 from __future__ import annotations
 
-import operator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -118,10 +118,11 @@ class GoldenModel:
             If query or index are no integers, or out of range.
         """
         components = _integers(query, "query", (self.config.features,), self.config.component_max)
-        index = operator.index(prototype)
-        if not 0 <= index < self.config.prototype_count:
-            raise ValueError(f"prototype must lie in 0 .. {self.config.prototype_count - 1}, not {index}")
-        return self._metric.contributions(components, int(self._in_model_order[index]))
+        if not isinstance(prototype, Integral):
+            raise TypeError(f"prototype must be an integer, not {prototype!r}")
+        if not 0 <= prototype < self.config.prototype_count:
+            raise ValueError(f"prototype must lie in 0 .. {self.config.prototype_count - 1}, not {prototype}")
+        return self._metric.contributions(components, int(self._in_model_order[int(prototype)]))
 
     def decide(self, Q: NDArray[Any], saturated: NDArray[Any] | None = None) -> NDArray[np.void]:
         """Decision records, one per query.
@@ -291,11 +292,13 @@ def _check_configuration(config: Configuration) -> None:
         raise ValueError(f"metric must be one of {', '.join(METRICS)}, not {config.metric!r}")
     if config.masked and config.metric not in MASKED_METRICS:
         raise ValueError(f"masked needs one of the metrics {', '.join(MASKED_METRICS)}, not {config.metric!r}")
-    if config.shift_max and config.metric not in WEIGHTED_METRICS:
+    if config.shift_max > 0 and config.metric not in WEIGHTED_METRICS:
         raise ValueError(
             f"shift_max {config.shift_max} needs one of the metrics {', '.join(WEIGHTED_METRICS)},"
             f" not {config.metric!r}"
         )
+    if config.shift_max < 0:
+        raise ValueError(f"shift_max must be at least 0, not {config.shift_max}")
     if not 1 <= config.k <= MAX_K:
         raise ValueError(f"k must lie in 1 .. {MAX_K}, not {config.k}")
 

@@ -324,5 +324,5 @@ def _weighted(terms: NDArray[np.int64], weights: NDArray[np.int64] | None) -> ND
 
 
 def _narrowest(types: tuple[DTypeLike, ...], largest: int) -> np.dtype[Any]:
-    """First of the types that holds integers up to `largest`."""
-    return next(np.dtype(kind) for kind in types if largest <= np.iinfo(kind).max)
+    """First of the types that holds integers up to `largest`, or the last one."""
+    return next((np.dtype(kind) for kind in types if largest <= np.iinfo(kind).max), np.dtype(types[-1]))
