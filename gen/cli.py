@@ -187,6 +187,12 @@ def _add_convert(commands: Any) -> None:
     _board(command, "icebreaker", "board to size the grid for (default: icebreaker)")
     command.add_argument("--trust-pickle", action="store_true", help="load pickle files, which can run any code")
     grid = command.add_argument_group("shape of the grid", "What is left out is chosen: the fastest grid that fits.")
+    grid.add_argument(
+        "--reduction",
+        choices=("serial", "parallel"),
+        default="serial",
+        help="parallel: all features at once, an answer a cycle, for few prototypes on a large part",
+    )
     for name, text in (
         ("lanes", "components that a processing element takes per cycle"),
         ("pe-count", "processing elements at most"),

@@ -59,6 +59,7 @@ def convert(options: Namespace) -> int:
             board=options.board,
             y=y,
             max_loss=options.max_loss,
+            reduction=options.reduction,
             lanes=options.lanes,
             pe_count=options.pe_count,
             prototypes_per_pe=options.prototypes_per_pe,

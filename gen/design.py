@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prototile.arrays import to_array
-from prototile.config import MEMORIES, Configuration
+from prototile.config import MEMORIES, REDUCTIONS, Configuration
 from prototile.errors import InputError
 from prototile.model import PrototypeModel
 from prototile.placement import Placement, place, row_occupancy
@@ -469,6 +469,7 @@ def convert(
     y: Any = None,
     max_loss: float | None = None,
     trust_pickle: bool = False,
+    reduction: str = "serial",
     lanes: int | None = None,
     pe_count: int | None = None,
     prototypes_per_pe: int | None = None,
@@ -496,6 +497,9 @@ def convert(
         Share between 0 and 1; default: half a point.
     trust_pickle
         Whether a pickle file may be loaded, which runs whatever code it holds.
+    reduction
+        ``serial``: few cells, an answer after some cycles for each feature. ``parallel``: all features at once, an
+        answer a cycle, for few prototypes on a large part; the shape of the grid follows, and k must be 1.
     lanes, pe_count, prototypes_per_pe, pes_per_tile, columns, memory, memory_register
         Fix what the sizing would choose; see `prototile.config.Configuration`. `pe_count` is an upper limit.
 
@@ -511,6 +515,8 @@ def convert(
     target = find_board(board)
     if memory is not None and memory not in MEMORIES:
         raise InputError(f"memory must be one of {', '.join(MEMORIES)}, not {memory!r}.")
+    if reduction not in REDUCTIONS:
+        raise InputError(f"reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}.")
     if memory_register is not None and not isinstance(memory_register, bool):
         raise InputError(f"memory_register must be True or False, not {memory_register!r}.")
     if max_loss is not None:
@@ -526,6 +532,7 @@ def convert(
     quantiser = Quantiser.fit(source, calibration, bits=bits)
     quantised = quantiser.apply(source)
     choices = Choices(
+        reduction=reduction,
         lanes=_count("lanes", lanes),
         pe_count=_count("pe_count", pe_count),
         prototypes_per_pe=_count("prototypes_per_pe", prototypes_per_pe),

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from prototile.config import Configuration, index_bit_count
+from prototile.config import Configuration, bit_count, index_bit_count
 from prototile.rtl.buffers import SLOTS, in_block_ram
+
+#: Bits of the tag that goes with a query, as in `prototile.rtl.layout`, which needs the hardware library.
+_TAG_WIDTH = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +92,16 @@ def estimate(config: Configuration, occupied: NDArray[np.int64], *, link: bool =
     occupied : (rows,)
         Elements of each row that hold a prototype, see `prototile.placement.row_occupancy`.
     """
-    grid = _grid(config, occupied)
     cells = _Cells()
+    if config.reduction == "parallel":
+        grid = _elements_and_trees(config, occupied)
+        cells.add(_ends(config))
+    else:
+        grid = _grid(config, occupied)
+        cells.add(_front_end(config))
+        cells.add(_query_buffer(config))
+        cells.add(_back_end(config))
     cells.add(grid)
-    cells.add(_front_end(config))
-    cells.add(_query_buffer(config))
-    cells.add(_back_end(config))
     if link:
         cells.add(_link(config))
     return Estimate(
@@ -107,7 +114,9 @@ def estimate(config: Configuration, occupied: NDArray[np.int64], *, link: bool =
 
 
 def memories(config: Configuration, occupied: NDArray[np.int64]) -> tuple[Memory, ...]:
-    """All memories: of the tiles, the query buffer and the collector's tables."""
+    """All memories: of the tiles, the query buffer and the collector's tables; of the parallel form, its records."""
+    if config.reduction == "parallel":
+        return _record_memories(config)
     depth = config.prototypes_per_pe * config.memory_rows
     first = np.arange(config.columns) * config.pes_per_tile
     in_tile = np.clip(occupied[:, None] - first, 0, config.pes_per_tile)
@@ -137,6 +146,14 @@ def memories(config: Configuration, occupied: NDArray[np.int64]) -> tuple[Memory
     for name, rows, width in tables:
         found.append(Memory(name=name, width=width, depth=rows, block=in_block_ram(rows, width)))
     return tuple(found)
+
+
+def _record_memories(config: Configuration) -> tuple[Memory, ...]:
+    """Both memories of `prototile.rtl.outbox.Outbox`."""
+    depth = 1 << index_bit_count(config.queries_inside)
+    computed = sum(width for _, width, _ in config.record_fields()) - config.saturated_width
+    widths = {"records": computed, "what came with queries": config.saturated_width + _TAG_WIDTH}
+    return tuple(Memory(name=name, width=width, depth=depth, writable=True) for name, width in widths.items())
 
 
 def _segment_radius_width(config: Configuration) -> int:
@@ -210,8 +227,8 @@ def _front_end(config: Configuration) -> _Cells:
 
 def _back_end(config: Configuration) -> _Cells:
     order = config.index_width + config.distance_width + 1
-    sideband = config.saturated_width + 8
-    record = sum(width for _, width, _ in config.record_fields()) + 8
+    sideband = config.saturated_width + _TAG_WIDTH
+    record = sum(width for _, width, _ in config.record_fields()) + _TAG_WIDTH
     cells = _Cells(both=order + 3 * config.distance_width, ff=3 * order + 3 * config.class_width, lut=2 * order + 30)
     cells.add(_Cells(ff=4 * sideband, lut=2 * sideband))
     cells.add(_Cells(ff=record))
@@ -221,6 +238,69 @@ def _back_end(config: Configuration) -> _Cells:
     ):
         cells.both += _rom_luts(*memory) if memory[1] <= 32 else 0
     return cells
+
+
+def _constant_units(config: Configuration, count: int) -> _Cells:
+    """Distance units of `count` constant prototypes, and the registers of their distances."""
+    bits, lanes = config.bits, config.lanes
+    term = bit_count(config.term_max)
+    cells = _Cells(ff=count * config.distance_width)
+    if config.looks_terms_up:
+        # Prototypes that are alike in a component share its table: of as many values, so many are different ones.
+        levels = 1 << bits
+        different = levels * (1 - (1 - 1 / levels) ** count)
+        cells.both += different * lanes * term * max(1, levels / 16)
+    elif config.metric == "hamming":
+        cells.both += count * lanes * bits
+    else:
+        cells.both += count * lanes * (bits + 1) * (2 if config.metric == "box" else 1)
+        cells.both += count * lanes * (term if config.metric != "l1" or config.shift_max else 0)
+        if config.metric == "l2":
+            cells.both += count * lanes * 2 * bits
+            cells.lut += count * lanes * (bits + 0.6 * bits * bits)
+    for level in range(index_bit_count(lanes) if config.metric != "hamming" else 0):
+        joined, left_over = divmod(-(-lanes >> level), 2)
+        width = term if config.metric == "linf" else term + level + 1
+        cells.both += count * joined * width
+        cells.lut += count * joined * (width if config.metric == "linf" or not config.looks_terms_up else 0)
+        cells.ff += count * left_over * width
+    return cells
+
+
+def _elements_and_trees(config: Configuration, occupied: NDArray[np.int64]) -> _Cells:
+    """The parallel form's elements, the trees within each class, and the tree over the classes."""
+    count, order = int(occupied.sum()), config.distance_width + (config.radii in ("class", "prototype"))
+    cells = _constant_units(config, count)
+    compared = {"prototype": count, "class": config.rows, "common": 2}.get(config.radii, 0)
+    cells.add(_Cells(both=1, lut=config.distance_width, ff=config.distance_width), compared)
+    # Each node compares, and chooses the order and a bit or so of the place.
+    for members in occupied:
+        for level in range(config.member_levels):
+            joined, left_over = divmod(-(-int(members) >> level), 2)
+            cells.add(_Cells(both=order + level + 1, lut=order), joined)
+            cells.add(_Cells(ff=order + level), left_over)
+    place = config.member_levels
+    for level in range(config.class_levels):
+        joined, left_over = divmod(-(-config.rows >> level), 2)
+        chosen = 2 * (order + level + 1) + place
+        # Above the first level there are three comparisons, and the runner-up is one of four.
+        further = _Cells(lut=2 * order + order + level) if level else _Cells()
+        cells.add(_Cells(both=chosen, lut=order), joined)
+        cells.add(further, joined)
+        cells.add(_Cells(ff=chosen), left_over)
+    return cells
+
+
+def _ends(config: Configuration) -> _Cells:
+    """What lies around the parallel form's elements and trees: the query's register, the margin, the buffer."""
+    record = sum(width for _, width, _ in config.record_fields()) + _TAG_WIDTH
+    pointers = 5 * index_bit_count(config.queries_inside)
+    fields = 2 * (config.class_width + config.distance_width + 1) + config.index_width
+    return _Cells(
+        both=config.distance_width + 1 + pointers,
+        lut=2 * config.class_width + config.distance_width + 20,
+        ff=config.word_width + config.latency_cycles + record + fields,
+    )
 
 
 def _link(config: Configuration) -> _Cells:

@@ -62,8 +62,9 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What the user fixed; None leaves it to the sizing."""
+    """What the user fixed; None leaves it to the sizing. `reduction` is always fixed."""
 
+    reduction: str = "serial"
     lanes: int | None = None
     pe_count: int | None = None
     prototypes_per_pe: int | None = None
@@ -115,7 +116,8 @@ def size(model: QuantisedModel, budget: Budget, choices: Choices | None = None) 
     """
     choices = choices or Choices()
     sizes = np.bincount(model.labels, minlength=model.class_count)
-    shapes = sorted(_shapes(model, sizes, budget, choices), key=lambda config: config.interval_cycles)
+    candidates = _parallel if choices.reduction == "parallel" else _shapes
+    shapes = sorted(candidates(model, sizes, budget, choices), key=lambda config: config.interval_cycles)
     if not shapes:
         raise InputError(
             f"no grid with {_fixed(choices)} holds {model.prototype_count} prototypes of {model.class_count} classes: "
@@ -175,13 +177,39 @@ def _shapes(
                 yield replace(config, memory=choices.memory or ("logic" if small else "block"))
 
 
+def _parallel(
+    model: QuantisedModel, sizes: NDArray[np.int64], budget: Budget, choices: Choices
+) -> Iterator[Configuration]:
+    """The one shape of the parallel form: a row a class, as long as the largest. Choices that differ are refused."""
+    largest = int(sizes.max())
+    for name, needed, refused in (
+        ("pe_count", model.prototype_count, (choices.pe_count or model.prototype_count) < model.prototype_count),
+        ("pes_per_tile", largest, (choices.pes_per_tile or largest) != largest),
+    ):
+        if refused:
+            raise InputError(
+                f"{name} is {needed} with reduction='parallel', which has an element for each prototype, not "
+                f"{getattr(choices, name)}: leave it out, or use reduction='serial'."
+            )
+    yield model.configuration(
+        reduction="parallel",
+        lanes=choices.lanes or model.features,
+        rows=int(np.count_nonzero(sizes)),
+        columns=choices.columns or 1,
+        pes_per_tile=largest,
+        prototypes_per_pe=choices.prototypes_per_pe or 1,
+        memory=choices.memory or "logic",
+        memory_register=bool(choices.memory_register),
+    )
+
+
 def _rounds(segments: int) -> list[int]:
     """Rounds that lead to different numbers of rows: the fewest for each."""
     return sorted({-(-segments // rows) for rows in range(1, segments + 1)})
 
 
 def _fixed(choices: Choices) -> str:
-    named = {name: value for name, value in vars(choices).items() if value is not None}
+    named = {name: value for name, value in vars(choices).items() if value is not None and name != "reduction"}
     return ", ".join(f"{name}={value}" for name, value in named.items()) or "these choices"
 
 
@@ -209,8 +237,11 @@ def _too_large(found: list[Sized], budget: Budget, model: QuantisedModel) -> str
     limit = (
         f"at most about {largest} such PEs, {fitting} prototypes, fit" if fitting else "not one such PE fits beside it"
     )
+    ways_out = ["fewer prototypes", "fewer bits", "or a larger part"]
+    if closest.config.reduction == "parallel":
+        ways_out.insert(0, "reduction='serial'")
     return (
         f"{model.prototype_count} prototypes of {model.features} features at {model.bits} bits do not fit "
         f"{budget.part}: the grid that comes closest, {grid}, takes about {figures}; "
-        f"{limit}: use fewer prototypes, fewer bits, or a larger part."
+        f"{limit}: use {', '.join(ways_out)}."
     )
