@@ -25,7 +25,7 @@ RUN_REGISTERS = 11
 #: Registers on the way from the list of neighbours to its votes.
 VOTE_REGISTERS = 2
 #: Registers on the way of a query through the parallel form: see `Configuration.latency_cycles`.
-PARALLEL_REGISTERS = 6
+PARALLEL_REGISTERS = 5
 #: With a constant prototype and components of up to so many bits, a term is looked up.
 LOOKED_UP_BITS = 5
 #: Cycles from the taking of a record to the start that it made room for, and of that start itself.
@@ -185,13 +185,13 @@ class Configuration:
 
     @property
     def looks_terms_up(self) -> bool:
-        """Whether a distance unit is one of tables, whatever the metric.
+        """Whether the parallel form looks terms up, instead of computing them.
 
-        In the parallel form a prototype is constant, so that a term is a function of the query's component, and a
-        look-up table or two give each of its bits.
+        A prototype is constant there, so that a term is a function of the query's component, and a look-up table or two
+        give each of its bits.
         """
-        added_up = self.metric in ("l1", "l2", "box")
-        return self.metric == "table" or (self.reduction == "parallel" and added_up and self.bits <= LOOKED_UP_BITS)
+        small = self.metric in ("l1", "l2", "box") and self.bits <= LOOKED_UP_BITS
+        return self.reduction == "parallel" and (small or self.metric == "table")
 
     @property
     def distance_width(self) -> int:
@@ -293,9 +293,7 @@ class Configuration:
         """
         if self.metric == "hamming":
             return 1 + -(-index_bit_count(-(-(self.word_width + 1) // 3)) // 2)
-        if self.looks_terms_up:
-            return 1 + index_bit_count(self.lanes)
-        lane = {"l1": 1, "l2": 2 if self.bits <= 4 else 3, "linf": 2, "box": 2}[self.metric]
+        lane = {"l1": 1, "l2": 2 if self.bits <= 4 else 3, "linf": 2, "box": 2, "table": 1}[self.metric]
         return lane + (self.shift_max > 0) + index_bit_count(self.lanes)
 
     @property
@@ -327,14 +325,17 @@ class Configuration:
     def latency_cycles(self) -> int:
         """Cycles from the edge that takes a query's first word to the first edge that can take its record.
 
-        For an idle core, and words that come without a gap. In the parallel form: the distance unit, the comparison
-        with radii that differ, the trees within the largest class and over the classes, and `PARALLEL_REGISTERS`: the
-        query's own, the sum's, the margin's, and three of the buffer of records.
+        For an idle core, and words that come without a gap. In the parallel form: tables and the tree that adds up what
+        they say, or the distance unit and one cycle to add its carry; the comparison with radii that differ; the trees
+        within the largest class and over the classes; and `PARALLEL_REGISTERS`: the query's own, the margin's, and
+        three of the buffer of records.
         """
         if self.reduction == "parallel":
             own = self.radii in ("class", "prototype")
             trees = self.member_levels + self.class_levels
-            return self.unit_latency_cycles + own + trees + PARALLEL_REGISTERS
+            tables = 1 + index_bit_count(self.features)
+            distance = tables if self.looks_terms_up else self.unit_latency_cycles + 1
+            return distance + own + trees + PARALLEL_REGISTERS
         return self.words + 1 + self.run_cycles
 
     @property

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from prototile.config import Configuration, bit_count
+from prototile.config import Configuration
 from prototile.nodes import Nodes
 from prototile.placement import Placement, place
 from prototile.rtl.collector import Tables
@@ -42,20 +42,13 @@ def grid_shape(config: Configuration, placement: Placement) -> GridShape:
 
 def unit_shape(config: Configuration) -> UnitShape:
     """The distance unit of each element."""
-    if config.looks_terms_up:
-        return UnitShape(
-            metric="table",
-            bits=config.bits,
-            lanes=config.lanes,
-            entry_bits=bit_count(config.term_max),
-            quiet=config.k > 1,
-        )
     return UnitShape(
         metric=config.metric,
         bits=config.bits,
         lanes=config.lanes,
         masked=config.masked,
         shift_max=config.shift_max,
+        entry_bits=config.entry_bits,
         quiet=config.k > 1,
     )
 
@@ -198,14 +191,15 @@ def parallel_shape(config: Configuration) -> ParallelShape:
 
 def constant_prototypes(config: Configuration, nodes: Nodes) -> list[Prototype]:
     """What is constant in each element of the parallel form."""
-    words = memory_words(config, nodes)[:, :, 0]
     if config.looks_terms_up:
-        words = np.moveaxis(_terms(config, nodes), 1, 0)
+        constants = [{"tables": tables} for tables in _terms(config, nodes).tolist()]
+    else:
+        constants = [{"word": int(word)} for word in memory_words(config, nodes)[0, :, 0, 0]]
     return [
         Prototype(
             index=index,
             class_=int(label),
-            memory=[[int(word) for word in levels] for levels in words[:, index]],
+            **constants[index],
             radius=None if nodes.radii is None else int(nodes.radii[index]),
         )
         for index, label in enumerate(nodes.labels)

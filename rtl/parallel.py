@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.distance import DistanceUnit, UnitShape
 from prototile.rtl.layout import query_layout, record_layout
+from prototile.rtl.lookup import LookedUpDistance, entry, lookup_latency
 from prototile.rtl.outbox import Outbox
 from prototile.rtl.record import First, RecordShape, judged, margin_of
 from prototile.rtl.tournament import Contender, first_of_class, first_of_classes, registered
@@ -22,16 +23,19 @@ class Prototype:
     ----------
     index, class_
         Its index in the order of prototypes, and its class.
-    memory
-        Contents of its memories, as `DistanceUnit` wants them: one word of all lanes; or, for the metric ``table``, for
-        each lane the entry of each value of a component.
+    word
+        The word of all components that `DistanceUnit` wants.
+    tables
+        What each value of each component adds to the distance, as `LookedUpDistance` wants it, which then serves
+        instead; or None.
     radius
         A prototype fires if its distance is smaller; None for a model without radii.
     """
 
     index: int
     class_: int
-    memory: list[list[int]]
+    word: int = 0
+    tables: list[list[int]] | None = None
     radius: int | None = None
 
 
@@ -42,7 +46,7 @@ class ParallelShape:
     Parameters
     ----------
     unit
-        Distance unit of each element; its lanes are all components.
+        Distance unit of an element without tables; its lanes are all components.
     distance_width
         Bits of a distance.
     radii
@@ -116,8 +120,15 @@ class ParallelCore(wiring.Component):
         """Cycles from the edge that takes a query to the one that writes its record."""
         shape = self.shape
         own = shape.radii in ("class", "prototype")
-        # Around the rest: the query's register, the sum of term and carry, the margin.
-        return 1 + shape.unit.latency + 1 + own + shape.member_levels + shape.class_levels + 1
+        # Around the rest: the query's register, and the margin's.
+        return 1 + self.distance_latency + own + shape.member_levels + shape.class_levels + 1
+
+    @property
+    def distance_latency(self) -> int:
+        """Cycles from a query to the distances: those of a unit, and one to add its carry, or those of the tables."""
+        if self.classes[0][0].tables is not None:
+            return lookup_latency(self.shape.unit.lanes)
+        return self.shape.unit.latency + 1
 
     def elaborate(self, platform):
         m = Module()
@@ -181,19 +192,23 @@ class ParallelCore(wiring.Component):
     def _distance(self, m, prototype, word):
         """The distance to one prototype, registered."""
         shape = self.shape
-        m.submodules[f"unit_{prototype.index}"] = unit = DistanceUnit(shape.unit)
-        if shape.unit.metric == "table":
-            entries = [
-                _entry(levels, word.word_select(lane, shape.unit.bits), shape.unit.entry_bits)
-                for lane, levels in enumerate(prototype.memory)
-            ]
-            m.d.comb += unit.memory.eq(Cat(entries))
+        if prototype.tables is not None:
+            unit = LookedUpDistance(bits=shape.unit.bits, tables=prototype.tables)
+            m.d.comb += unit.query.eq(word)
+            distance = unit.distance
         else:
-            m.d.comb += unit.memory.eq(Const(prototype.memory[0][0], shape.unit.memory_width))
-        distance = Signal(shape.distance_width, name=f"distance_{prototype.index}", reset_less=True)
-        m.d.comb += [unit.query.eq(word), unit.enable.eq(1)]
-        m.d.sync += distance.eq(unit.term + unit.carry)
-        return distance
+            unit = DistanceUnit(shape.unit)
+            m.d.comb += [
+                unit.query.eq(word),
+                unit.memory.eq(Const(prototype.word, shape.unit.memory_width)),
+                unit.enable.eq(1),
+            ]
+            distance = registered(m, unit.term + unit.carry)
+        m.submodules[f"unit_{prototype.index}"] = unit
+        # As wide as all others: any may be compared with any.
+        same_width = Signal(shape.distance_width, name=f"distance_{prototype.index}")
+        m.d.comb += same_width.eq(distance)
+        return same_width
 
     @staticmethod
     def _compared(m, distance, radius):
@@ -228,7 +243,7 @@ class ParallelCore(wiring.Component):
         classes = [members[0].class_ for members in self.classes]
         return First(
             valid=Const(1),
-            class_=_entry(classes, contender.group, self.record_shape.width("label")),
+            class_=entry(classes, contender.group, self.record_shape.width("label")),
             distance=distance,
             not_firing=not_firing,
         )
@@ -238,20 +253,10 @@ class ParallelCore(wiring.Component):
         if self.interleaved:
             return contender.member
         width = self.record_shape.width("prototype")
-        start = _entry([members[0].index for members in self.classes], contender.group, width)
+        start = entry([members[0].index for members in self.classes], contender.group, width)
         return (start + contender.member)[:width] if len(contender.member) else start
 
 
 def _held(m, first):
     """The same, one cycle later."""
     return First(**{name: registered(m, value) for name, value in vars(first).items()})
-
-
-def _entry(values, address, width):
-    """A constant table in logic."""
-    if len(values) == 1 or not len(address):
-        return Const(values[0], width)
-    if values == list(range(len(values))):
-        return Cat(address, Const(0, width))[:width]
-    columns = [sum((value >> place & 1) << at for at, value in enumerate(values)) for place in range(width)]
-    return Cat(Const(column, len(values)).bit_select(address, 1) for column in columns)

@@ -4,17 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from amaranth.sim import Simulator
 
 from prototile.errors import InputError
 from prototile.hardware import constant_prototypes, parallel_shape
 from prototile.nodes import Nodes
+from prototile.rtl.lookup import LookedUpDistance
 from prototile.rtl.parallel import ParallelCore
 from prototile.rtl.record import RecordShape
 from prototile.sim.bench import run_bench, write_bench
 
 
 @pytest.mark.tools
-@pytest.mark.parametrize("seed", range(200, 212))
+@pytest.mark.parametrize("seed", range(200, 208))
 def test_random_configuration(draw, check, seed, tmp_path):
     """Every field of every record, under stalls and resets; latency and interval as their formulas say."""
     check(draw(seed, reduction="parallel"), tmp_path)
@@ -131,3 +133,35 @@ def test_prototypes_must_be_complete_and_in_order(draw):
     radius = [replace(prototypes[0], radius=1), *prototypes[1:]]
     with pytest.raises(ValueError, match="each prototype must have a radius exactly if radii is not 'none'"):
         ParallelCore(shape=parallel_shape(case.config), record=record, prototypes=radius)
+
+
+@pytest.mark.parametrize("components", [1, 2, 3, 5, 8, 13])
+@pytest.mark.parametrize("seed", range(3))
+def test_looked_up_distance(components, seed):
+    """Sums of what tables say, whatever they say, `latency` cycles later; a query a cycle."""
+    random = np.random.default_rng(seed)
+    bits = int(random.integers(1, 4))
+    most = random.choice([0, 1, 3, 40, 1000], components)
+    tables = [random.integers(0, largest + 1, 1 << bits).tolist() for largest in most]
+    queries = random.integers(0, 1 << bits, (40, components))
+    expected = [sum(table[value] for table, value in zip(tables, query, strict=True)) for query in queries.tolist()]
+    unit = LookedUpDistance(bits=bits, tables=tables)
+    assert len(unit.distance) == max(1, sum(map(max, tables)).bit_length())
+    found = []
+
+    async def testbench(ctx):
+        for query in [*queries.tolist(), *[[0] * components] * (unit.latency - 1)]:
+            ctx.set(unit.query, sum(value << at * bits for at, value in enumerate(query)))
+            await ctx.tick()
+            found.append(ctx.get(unit.distance))
+
+    simulator = Simulator(unit)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+    assert found[unit.latency - 1 :] == expected
+
+
+def test_tables_must_have_an_entry_for_each_value():
+    with pytest.raises(ValueError, match=r"^tables must have 4 entries each, not \[4, 3\]$"):
+        LookedUpDistance(bits=2, tables=[[0] * 4, [0] * 3])
