@@ -131,6 +131,9 @@ def _model(values: dict[str, Any]) -> tuple[str, str]:
 
 def _grid(values: dict[str, Any]) -> tuple[str, str]:
     grid = values["grid"]
+    if grid["reduction"] == "parallel":
+        form = f"parallel form, {_count(grid['pe_count'], 'PE')} with a constant prototype each"
+        return "grid", f"{form}, {grid['bits']} bits, {_count(grid['lanes'], 'lane')}"
     places = "" if grid["places"] == grid["pe_count"] else f" for {grid['places']} places"
     shape = (
         f"{grid['rows']} x {grid['columns']} tiles of {grid['pes_per_tile']}, {_count(grid['pe_count'], 'PE')}{places}"
@@ -143,7 +146,8 @@ def _grid(values: dict[str, Any]) -> tuple[str, str]:
 def _cycles(values: dict[str, Any]) -> tuple[str, str]:
     latency, interval = number(values["latency_cycles"]), number(values["interval_cycles"])
     busy = percent(values["pe_utilisation"])
-    return "cycles", f"latency {latency}, an answer every {interval}; PEs at work in {busy} of them"
+    every = "cycle" if values["interval_cycles"] == 1 else interval
+    return "cycles", f"latency {latency}, an answer every {every}; PEs at work in {busy} of them"
 
 
 def _quality(values: dict[str, Any]) -> list[tuple[str, str]]:
