@@ -1,0 +1,64 @@
+"""The core behind standard buses: modules that instantiate ``prototile_core``, for users with a system of their own."""
+
+from typing import Any
+
+from prototile.config import Configuration
+from prototile.rtl.bus.axi_lite import AxiLite
+from prototile.rtl.bus.axi_stream import AxiStream
+from prototile.rtl.bus.register_map import Identity, RegisterMap
+from prototile.rtl.bus.wishbone import Wishbone
+from prototile.verilog import to_verilog_files
+
+#: Names of the modules.
+AXI_STREAM, AXI_LITE, WISHBONE = "prototile_axi_stream", "prototile_axi_lite", "prototile_wishbone"
+#: Hexadecimal digits of the digest in one register.
+_DIGITS = 8
+
+
+def register_map(config: Configuration, digest: str) -> RegisterMap:
+    """The registers of a design behind AXI4-Lite or Wishbone.
+
+    Parameters
+    ----------
+    config, digest
+        The design's.
+    """
+    return RegisterMap(
+        identity=Identity(
+            digest=tuple(int(digest[at : at + _DIGITS], 16) for at in range(0, len(digest), _DIGITS)),
+            features=config.features,
+            bits=config.bits,
+            lanes=config.lanes,
+            words=config.words,
+            prototypes=config.prototype_count,
+            classes=config.class_count,
+        ),
+        saturated_width=config.saturated_width,
+        record_fields=config.record_fields(),
+    )
+
+
+def axi_stream(config: Configuration) -> AxiStream:
+    """The core between two AXI4-Streams."""
+    return AxiStream(
+        word_width=config.word_width,
+        saturated_width=config.saturated_width,
+        record_fields=config.record_fields(),
+    )
+
+
+def interface_verilog(config: Configuration, digest: str) -> dict[str, str]:
+    """Verilog of all bus interfaces of a design, by the name of the module; each needs ``prototile_core`` beside it.
+
+    Raises
+    ------
+    ToolError
+        If yosys fails.
+    """
+    map_ = register_map(config, digest)
+    components: dict[str, Any] = {
+        AXI_STREAM: axi_stream(config),
+        AXI_LITE: AxiLite(map_),
+        WISHBONE: Wishbone(map_),
+    }
+    return to_verilog_files(components)
