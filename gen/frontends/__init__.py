@@ -4,6 +4,8 @@ from typing import Any
 
 from prototile.errors import InputError, UnsupportedModelError
 from prototile.frontends.base import FrontEnd
+from prototile.frontends.decision_tree import DecisionTreeFrontEnd
+from prototile.frontends.forest import ForestFrontEnd
 from prototile.frontends.kneighbors import KNeighborsFrontEnd
 from prototile.frontends.nearest_centroid import NearestCentroidFrontEnd
 from prototile.frontends.pipeline import PipelineFrontEnd
@@ -48,7 +50,7 @@ def _describe(model: Any) -> str:
     """Return the class, and the base that is supported itself: an override in the subclass may change the answers."""
     name = type(model).__name__
     bases = [base.__name__ for base in type(model).__mro__[1:] if base.__module__.startswith("sklearn.")]
-    known = [base for base in bases if base in ("KNeighborsClassifier", "NearestCentroid", "Pipeline")]
+    known = [base for base in bases if any(base in front_end.supported.split("(")[0] for front_end in FRONT_ENDS)]
     return f"{name}, a subclass of {known[0]}," if known else name
 
 
@@ -63,5 +65,7 @@ FRONT_ENDS: tuple[FrontEnd, ...] = (
     PrototypeModelFrontEnd(),
     KNeighborsFrontEnd(),
     NearestCentroidFrontEnd(),
+    DecisionTreeFrontEnd(),
+    ForestFrontEnd(),
     PipelineFrontEnd(to_prototype_model),
 )

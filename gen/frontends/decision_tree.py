@@ -1,0 +1,46 @@
+"""scikit-learn's DecisionTreeClassifier and ExtraTreeClassifier."""
+
+from typing import Any
+
+from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.leaves import leaves_of
+from prototile.model import PrototypeModel
+
+_NAMES = ("DecisionTreeClassifier", "ExtraTreeClassifier")
+
+
+class DecisionTreeFrontEnd:
+    """Takes a decision tree: every leaf is a box with the leaf's most frequent class as its label.
+
+    Exactly one box is at distance 0 of a query. The distance of the others is how far the query lies outside, so the
+    margin is how far it would have to move to get another answer.
+
+    scikit-learn rounds features to float32 before it compares them with thresholds. Integers up to ``2**24`` are exact
+    there, and so is the chip on integer-valued data whose range fits into the bits. A real number counts as above or
+    below a threshold as it stands in float64, and on the chip as its level does, half a step from it at most: how often
+    that gives another answer is measured as agreement. All features share one step, hence features of different units
+    need a ``MinMaxScaler`` before the tree, in a Pipeline; to the tree itself it makes no difference.
+
+    Class weights, monotonic constraints and pruning need nothing, as the leaves tell their outcome. Where missing
+    values go plays no part, as a query with one is refused.
+    """
+
+    supported = "DecisionTreeClassifier"
+
+    def accepts(self, model: Any) -> bool:
+        """Tell whether it is one of scikit-learn's classes itself."""
+        return any(is_exactly(model, "sklearn", name) for name in _NAMES)
+
+    def convert(self, model: Any) -> PrototypeModel:
+        """Return its leaves as boxes, in depth-first order.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If it has several outputs.
+        InputError
+            If it is not fitted.
+        """
+        require_fitted(model, "tree_", "classes_")
+        leaves = leaves_of(model.tree_, type(model).__name__)
+        return PrototypeModel(leaves.bounds, model.classes_[leaves.class_indices], metric="box", classes=model.classes_)

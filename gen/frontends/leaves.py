@@ -1,0 +1,95 @@
+"""The leaves of scikit-learn's decision trees as boxes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prototile.errors import InputError, UnsupportedModelError
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Leaves:
+    """Leaves of one tree that a finite vector can reach, in depth-first order, left before right.
+
+    Attributes
+    ----------
+    bounds : float64 ndarray of shape (leaves, features, 2)
+        Half-open intervals (lower, upper] of each component; every finite vector lies in exactly one box.
+    shares : float64 ndarray of shape (leaves, classes)
+        Shares of the classes among the training samples of each leaf.
+    """
+
+    bounds: NDArray[np.float64]
+    shares: NDArray[np.float64]
+
+    @property
+    def class_indices(self) -> NDArray[np.intp]:
+        """Class with the largest share of each leaf; the lowest index of equal ones, as in scikit-learn."""
+        indices: NDArray[np.intp] = self.shares.argmax(axis=1)
+        return indices
+
+    @property
+    def pure(self) -> NDArray[np.bool_]:
+        """Whether a leaf has training samples of one class only, shape (leaves,)."""
+        pure: NDArray[np.bool_] = (self.shares == 1).any(axis=1) & (np.count_nonzero(self.shares, axis=1) == 1)
+        return pure
+
+
+def leaves_of(tree: Any, name: str) -> Leaves:
+    """Return the leaves of a fitted estimator's ``tree_``.
+
+    Its arrays are only read, and may come from a file: they are checked first.
+
+    Parameters
+    ----------
+    tree
+        `sklearn.tree._tree.Tree`.
+    name
+        What has the tree, for messages.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the tree has several outputs.
+    InputError
+        If its arrays form no tree.
+    """
+    if tree.n_outputs != 1:
+        raise UnsupportedModelError(
+            f"{name} has {tree.n_outputs} outputs, but the chip has one label for each prototype; fit one model per"
+            " output."
+        )
+    left, right = tree.children_left, tree.children_right
+    feature, threshold, shares = tree.feature, tree.threshold, tree.value[:, 0]
+    inner = left >= 0
+    if not (
+        len(left)
+        and max(left.max(), right.max()) < len(left)
+        and (right[inner] >= 0).all()
+        and (feature[inner] >= 0).all()
+        and (feature[inner] < tree.n_features).all()
+        and not np.isnan(threshold[inner]).any()
+        and len(np.unique(np.concatenate([[0], left[inner], right[inner]]))) == 1 + 2 * np.count_nonzero(inner)
+    ):
+        raise InputError(f"the arrays of the {name} form no tree; fit it again.")
+    found, bounds = [], []
+    # A stack, as trees can be deeper than Python's recursion.
+    stack = [(0, np.tile([-np.inf, np.inf], (tree.n_features, 1)))]
+    while stack:
+        node, box = stack.pop()
+        if not inner[node]:
+            found.append(node)
+            bounds.append(box)
+            continue
+        low, high = box.copy(), box.copy()
+        low[feature[node], 1] = min(box[feature[node], 1], threshold[node])
+        high[feature[node], 0] = max(box[feature[node], 0], threshold[node])
+        # Trees that were fitted with missing values split these off at an infinite threshold: nothing else goes there.
+        stack += [
+            (int(child), part)
+            for child, part in ((right[node], high), (left[node], low))
+            if (part[feature[node], 0] < part[feature[node], 1])
+        ]
+    return Leaves(bounds=np.array(bounds), shares=np.asarray(shares[found], np.float64))
