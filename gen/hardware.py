@@ -1,5 +1,7 @@
 """From configuration and arrays to the hardware: shapes, memory images and tables, as plain integers."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -93,12 +95,14 @@ def memory_words(config: Configuration, nodes: Nodes) -> NDArray[np.object_]:
 
 def _components(config: Configuration, nodes: Nodes) -> NDArray[np.object_]:
     """(prototypes, features, levels) contents of a component in memory."""
-    values = nodes.values.astype(object)
+    values: NDArray[Any] = nodes.values.astype(object)
     largest = config.component_max
     if config.metric == "table":
         return values
+    word: NDArray[Any]
     if config.metric == "box":
-        return (largest - values[:, :, 1] | values[:, :, 0] << config.bits)[:, :, None]
+        word = largest - values[:, :, 1] | values[:, :, 0] << config.bits
+        return word[:, :, None]
     word = largest - values
     width = config.bits
     if config.masked:
@@ -191,30 +195,31 @@ def parallel_shape(config: Configuration) -> ParallelShape:
 
 def constant_prototypes(config: Configuration, nodes: Nodes) -> list[Prototype]:
     """What is constant in each element of the parallel form."""
-    if config.looks_terms_up:
-        constants = [{"tables": tables} for tables in _terms(config, nodes).tolist()]
-    else:
-        constants = [{"word": int(word)} for word in memory_words(config, nodes)[0, :, 0, 0]]
+    terms = _terms(config, nodes).tolist() if config.looks_terms_up else None
+    words = memory_words(config, nodes)[0, :, 0, 0] if terms is None else None
     return [
         Prototype(
             index=index,
             class_=int(label),
-            **constants[index],
+            word=0 if words is None else int(words[index]),
+            tables=None if terms is None else terms[index],
             radius=None if nodes.radii is None else int(nodes.radii[index]),
         )
         for index, label in enumerate(nodes.labels)
     ]
 
 
-def _terms(config: Configuration, nodes: Nodes) -> NDArray[np.int64]:
+def _terms(config: Configuration, nodes: Nodes) -> NDArray[Any]:
     """(prototypes, features, levels) what each value of a query's component adds to the distance."""
-    values = nodes.values.astype(np.int64)
     if config.metric == "table":
-        return values
+        return nodes.values
+    values = nodes.values.astype(np.int64)
     levels = np.arange(config.component_max + 1)
+    terms: NDArray[Any]
     if config.metric == "box":
         lower, upper = values[:, :, 0, None], values[:, :, 1, None]
-        return np.maximum(0, np.maximum(lower - levels, levels - upper))
+        terms = np.maximum(0, np.maximum(lower - levels, levels - upper))
+        return terms
     difference = np.abs(values[:, :, None] - levels)
     terms = difference if config.metric == "l1" else difference**2
     if nodes.masks is not None:
