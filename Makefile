@@ -11,13 +11,14 @@ RESULTS := build/test-results
 STAMP := $(VENV)/.set-up
 TYPING := build/typing/prototile
 
-.PHONY: help setup demo test lint typing quick test-slow bench clean
+.PHONY: help setup demo test lint typing quick test-slow nightly bench clean
 
 help:
 	@echo 'make demo       train, convert, verify and build digits for the iCEBreaker (DATASET=iris BOARD=ulx3s-25f: others)'
 	@echo 'make test       checks and all tests but the slow ones'
 	@echo 'make quick      checks and the tests that need no tools, in a minute'
 	@echo 'make test-slow  the tests that take minutes'
+	@echo 'make nightly    a thousand random configurations against the golden model (NIGHTLY_SEED=n: others)'
 	@echo 'make bench      the figures of the README, each beside the bar that it must reach'
 	@echo 'make setup      only make .venv; every other target does it too'
 	@echo 'make clean      remove what was made here, but for .venv'
@@ -37,14 +38,18 @@ demo: setup
 
 test: lint
 	@mkdir -p $(RESULTS)
-	$(BIN)/python -m pytest -n 2 -m 'not slow' -rs --junitxml=$(RESULTS)/test.xml
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not nightly' -rs --junitxml=$(RESULTS)/test.xml
 
 quick: lint
-	$(BIN)/python -m pytest -n 2 -m 'not tools and not slow' -rs
+	$(BIN)/python -m pytest -n 2 -m 'not tools and not slow and not nightly' -rs
 
 test-slow: setup
 	@mkdir -p $(RESULTS)
 	$(BIN)/python -m pytest -m slow -rs --junitxml=$(RESULTS)/slow.xml
+
+nightly: setup
+	@mkdir -p $(RESULTS)
+	$(BIN)/python -m pytest -n 2 -m nightly -rs --junitxml=$(RESULTS)/nightly.xml
 
 lint: setup typing
 	$(BIN)/ruff check .

@@ -1,10 +1,25 @@
+import os
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
+
+from prototile.config import Configuration
+
+CASES = sorted(Path(__file__).parent.joinpath("cases").glob("*.json"))
+NIGHTLY_SEED = int(os.environ.get("NIGHTLY_SEED", "10000"))
 
 
 @pytest.mark.tools
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("file", CASES, ids=lambda file: file.stem)
+def test_kept_case(load_case, check, file, tmp_path):
+    """What failed once, or must fail if something is taken away; each shrunk to little."""
+    check(load_case(file), tmp_path)
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("seed", range(64))
 def test_random_configuration(draw, check, seed, tmp_path):
     """Every field of every record, under stalls and resets; latency and interval as their formulas say."""
     check(draw(seed), tmp_path)
@@ -24,10 +39,28 @@ def test_chosen_configuration(draw, check, fixed, tmp_path):
     check(draw(100, **fixed), tmp_path)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1000, 1040))
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(NIGHTLY_SEED, NIGHTLY_SEED + 1000))
 def test_further_random_configuration(draw, check, seed, tmp_path):
     check(draw(seed), tmp_path)
+
+
+@pytest.mark.tools
+def test_a_failure_is_shrunk(draw, shrunk, refuted, tmp_path, monkeypatch):
+    """Without the distance that stands for none, a row that is exhausted wins against the largest distance."""
+    monkeypatch.setattr(Configuration, "distance_width", property(lambda self: self.distance_max.bit_length()))
+    case = draw(0, metric="hamming", bits=1, masked=False, k=5, radii="none", features=3, lanes=1, pes_per_tile=9)
+    assert refuted(case, tmp_path)
+    small = shrunk(case, lambda candidate: refuted(candidate, tmp_path), seconds=30)
+    assert refuted(small, tmp_path)
+    assert small.config.prototype_count < case.config.prototype_count
+    assert len(small.queries) < len(case.queries)
+    monkeypatch.undo()
+    assert not refuted(small, tmp_path)
+    small.save(tmp_path / "case.json")
+    kept = type(small).load(tmp_path / "case.json")
+    assert kept.config == small.config
+    np.testing.assert_array_equal(kept.golden(), small.golden())
 
 
 @pytest.mark.tools
