@@ -121,6 +121,20 @@ def check_archive(archive: zipfile.ZipFile, name: str) -> None:
                 check_archive(nested, inner)
 
 
+def array_shape(archive: zipfile.ZipFile, member: str, name: str) -> tuple[int, ...]:
+    """Return the shape that an array in a zip archive declares.
+
+    Raises
+    ------
+    ModelFileError
+        If it is damaged, or declares more than it holds.
+    KeyError
+        If there is no such member.
+    """
+    with archive.open(member) as stream:
+        return _read_header(stream, archive.getinfo(member).file_size, f"{member} in {name}")[0]
+
+
 def safetensors_bytes(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
     """Return a ``.safetensors`` file, the same bytes for the same content.
 

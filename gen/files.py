@@ -17,6 +17,7 @@ from prototile.arrays import Matrix, to_matrix
 from prototile.errors import InputError, ModelFileError, PrototileError
 from prototile.frontends import to_prototype_model
 from prototile.model import AffineMap, PrototypeModel
+from prototile.skops_trees import check_trees
 from prototile.tables import read_table
 
 _ARRAY_KEYS = ("prototypes", "labels", "radii", "classes", "masks", "weights", "scale", "shift")
@@ -24,8 +25,9 @@ _SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive")
 _KEYS = _ARRAY_KEYS + _SCALAR_KEYS
 _PICKLES = (".pkl", ".pickle", ".joblib")
 #: Types in .skops files beyond those that skops trusts itself: scikit-learn's search trees, which nothing here ever
-#: asks, the distances that belong to them, and sparse matrices, whose indices are checked before they are unpacked.
-#: Restoring them stores arrays and runs no code of the file.
+#: asks, the distances that belong to them, sparse matrices, whose indices are checked before they are unpacked, and
+#: decision trees, which `check_trees` looks at and nothing asks. Restoring them stores arrays and runs no code of the
+#: file.
 KNOWN_SAFE_TYPES = (
     "scipy.sparse._csr.csr_array",
     "scipy.sparse._csr.csr_matrix",
@@ -35,6 +37,7 @@ KNOWN_SAFE_TYPES = (
     "sklearn.metrics._dist_metrics.MinkowskiDistance64",
     "sklearn.neighbors._ball_tree.BallTree",
     "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.tree._tree.Tree",
 )
 
 
@@ -268,6 +271,7 @@ def _read_skops_model(file: Path) -> PrototypeModel:
     def load() -> Any:
         with zipfile.ZipFile(file) as archive:
             check_archive(archive, str(file))
+            check_trees(archive, str(file))
         unknown = sorted(set(skops_io.get_untrusted_types(file=file)) - set(KNOWN_SAFE_TYPES))
         if unknown:
             raise ModelFileError(

@@ -9,11 +9,14 @@ from safetensors.numpy import save_file
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_wine
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 from skops import io as skops_io
+from skops.io import _sklearn as skops_sklearn
 
 from prototile import archives
 from prototile.errors import InputError, ModelFileError, UnsupportedModelError
@@ -245,6 +248,17 @@ class Unknown(BaseEstimator):
         return self
 
 
+def _writing(damaged):
+    """Skops's own function for trees, that takes the state of another object."""
+    original = skops_sklearn.reduce_get_state
+
+    def write(obj, save_context):
+        state = original(damaged, save_context)
+        return {**state, "__class__": type(obj).__name__, "__module__": "sklearn.tree._tree"}
+
+    return write
+
+
 class TestSkops:
     @pytest.mark.parametrize(
         "estimator",
@@ -254,6 +268,10 @@ class TestSkops:
             KNeighborsClassifier(1, algorithm="brute"),
             NearestCentroid(),
             make_pipeline(StandardScaler(), KNeighborsClassifier(1)),
+            make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=0)),
+            ExtraTreeClassifier(random_state=0),
+            RandomForestClassifier(5, random_state=0),
+            ExtraTreesClassifier(5, random_state=0),
         ],
         ids=str,
     )
@@ -271,6 +289,63 @@ class TestSkops:
         estimator._fit_X.indices[5] = 1 << 20
         skops_io.dump(estimator, tmp_path / "model.skops")
         with pytest.raises((InputError, ModelFileError), match="indices"):
+            load_model(tmp_path / "model.skops")
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda args, schema: args[2].update(content="1000000000", __id__=-1),
+            lambda args, schema: args[2].update(content="1.0", __id__=-1),
+            lambda args, schema: args[2].update(__id__=schema["content"]["content"]["n_features_in_"]["__id__"]),
+            lambda args, schema: args[1].update(type="json"),
+            lambda args, schema: args[1].update(file="missing.npy"),
+            lambda args, schema: args.pop(),
+        ],
+        ids=["outputs", "kind", "alias", "objects", "file", "count"],
+    )
+    def test_decision_tree_that_would_be_read_beyond_its_end(self, tmp_path, damage):
+        whole = skops_io.dumps(DecisionTreeClassifier(random_state=0).fit(X, Y))
+        with zipfile.ZipFile(io.BytesIO(whole)) as source, zipfile.ZipFile(tmp_path / "model.skops", "w") as archive:
+            schema = json.loads(source.read("schema.json"))
+            damage(schema["content"]["content"]["tree_"]["__reduce__"]["args"]["content"], schema)
+            for member in source.namelist():
+                archive.writestr(member, json.dumps(schema) if member == "schema.json" else source.read(member))
+        with pytest.raises(
+            ModelFileError, match=r"model\.skops holds a decision tree whose parts contradict each other"
+        ):
+            load_model(tmp_path / "model.skops")
+
+    @pytest.mark.parametrize(
+        ("part", "change"),
+        [
+            ("nodes", lambda nodes: nodes["left_child"].fill(1 << 20)),
+            ("nodes", lambda nodes: nodes["right_child"].fill(0)),
+            ("nodes", lambda nodes: nodes["feature"].fill(1 << 20)),
+            ("node_count", lambda count: 1 << 40),
+            ("node_count", lambda count: -1),
+            ("nodes", lambda nodes: nodes[:0]),
+            ("values", lambda values: values[:, :, :1].copy()),
+        ],
+        ids=["child", "cycle", "feature", "more", "negative", "none", "values"],
+    )
+    def test_decision_tree_with_damaged_arrays(self, tmp_path, part, change):
+        class Damaged:
+            """Writes itself as a tree, as skops would write a tree with this state."""
+
+            def __reduce__(self):
+                kind, arguments, state = tree.tree_.__reduce__()
+                changed = change(state[part])
+                return kind, arguments, {**state, part: state[part] if changed is None else changed}
+
+        tree = DecisionTreeClassifier(random_state=0).fit(X, Y)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("skops.io._sklearn.reduce_get_state", _writing(Damaged()))
+            skops_io.dump(tree, tmp_path / "model.skops")
+        # More nodes than there are arrays for are cut off by scikit-learn.
+        if part == "node_count" and change(0) > 0:
+            assert load_model(tmp_path / "model.skops").predict(X).tolist() == tree.predict(X).tolist()
+            return
+        with pytest.raises((InputError, ModelFileError), match=r"model\.skops"):
             load_model(tmp_path / "model.skops")
 
     def test_unknown_types_are_named(self, tmp_path):
