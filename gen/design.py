@@ -394,10 +394,10 @@ class Design:
         from tempfile import TemporaryDirectory
 
         from prototile.boards.build import BuildOptions, build
-        from prototile.estimate import estimate
+        from prototile.hardware import planned_memories
 
         target = find_board(board or self.board_name)
-        planned = budget(target).block_rams_of(estimate(self.config, self.occupied))
+        planned = budget(target).block_rams_for(planned_memories(self.config, self.quantised.nodes))
         with TemporaryDirectory(prefix="prototile-") as name:
             sources = []
             for module, text in (

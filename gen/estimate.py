@@ -114,38 +114,42 @@ def estimate(config: Configuration, occupied: NDArray[np.int64], *, link: bool =
 
 
 def memories(config: Configuration, occupied: NDArray[np.int64]) -> tuple[Memory, ...]:
-    """All memories: of the tiles, the query buffer and the collector's tables; of the parallel form, its records."""
+    """All memories: of the tiles, the query buffer and the collector's tables; of the parallel form, its records.
+
+    Synthesis leaves out what never changes, see `prototile.hardware.planned_memories`.
+    """
     if config.reduction == "parallel":
         return _record_memories(config)
-    depth = config.prototypes_per_pe * config.memory_rows
     first = np.arange(config.columns) * config.pes_per_tile
     in_tile = np.clip(occupied[:, None] - first, 0, config.pes_per_tile)
+    # The components of a table's word address a memory each.
+    apart = config.lanes if config.metric == "table" else 1
     found = [
         Memory(
             name="prototypes",
-            width=int(elements) * config.word_width,
-            depth=depth,
-            count=int(count),
+            width=int(elements) * config.memory_word_width // apart,
+            depth=config.memory_depth,
+            count=int(count) * apart,
             block=config.memory == "block",
         )
         for elements, count in zip(*np.unique(in_tile[in_tile > 0], return_counts=True), strict=True)
     ]
-    buffer_depth = SLOTS << index_bit_count(config.words)
-    found.append(
-        Memory(
-            name="query buffer",
-            width=config.word_width,
-            depth=buffer_depth,
-            writable=True,
-            block=in_block_ram(buffer_depth, config.word_width),
-        )
-    )
+    found.append(query_buffer(config))
     segments = config.rows * config.prototypes_per_pe
-    tables = [("index table", segments << config.position_width, config.index_width)]
-    tables.append(("class table", segments, 1 + config.class_width + _segment_radius_width(config)))
-    for name, rows, width in tables:
-        found.append(Memory(name=name, width=width, depth=rows, block=in_block_ram(rows, width)))
+    found.append(_table("index table", segments << config.position_width, config.index_width))
+    found.append(_table("class table", segments, 1 + config.class_width + _segment_radius_width(config)))
     return tuple(found)
+
+
+def query_buffer(config: Configuration) -> Memory:
+    """The memory that queries wait in and play from."""
+    depth = SLOTS << index_bit_count(config.words)
+    block = in_block_ram(depth, config.word_width)
+    return Memory(name="query buffer", width=config.word_width, depth=depth, writable=True, block=block)
+
+
+def _table(name: str, depth: int, width: int) -> Memory:
+    return Memory(name=name, width=width, depth=depth, block=in_block_ram(depth, width))
 
 
 def _record_memories(config: Configuration) -> tuple[Memory, ...]:
@@ -165,35 +169,100 @@ def _rom_luts(width: int, depth: int) -> float:
     return width * max(1.0, depth / 16 * 1.2)
 
 
-def _element(config: Configuration) -> _Cells:
-    bits, lanes, width = config.bits, config.lanes, config.distance_width
-    cells = _Cells(both=lanes * (bits + 1))
-    term = bits
+def _lane(config: Configuration) -> _Cells:
+    """The distance unit of one component, see `prototile.rtl.distance.lanes`."""
+    bits, shift = config.bits, config.shift_max
+    if config.metric == "table":
+        return _Cells(ff=config.entry_bits)
+    cells = _Cells(both=bits + 1)
     if config.metric == "l2":
         if bits <= 4:
-            cells.both += lanes * {1: 1, 2: 3, 3: 7, 4: 14}[bits]
+            cells.both += {1: 1, 2: 3, 3: 7, 4: 14}[bits]
         else:
-            cells.both += lanes * (bits + 2 * bits)
-            cells.lut += lanes * (bits + 0.6 * bits * bits)
-        term = 2 * bits
-    for level in range(index_bit_count(lanes)):
-        adders = lanes >> (level + 1)
-        cells.both += adders * (term + level + 2)
-        cells.lut += adders * (term + level) * (level == 0 and config.metric == "l1")
-    cells.lut += term + index_bit_count(lanes)
-    # The accumulator and its carry input; the bit of the key, the candidate, and a share of the bank's minimum.
-    cells.both += width
-    cells.lut += 1
-    cells.both += 2
-    cells.lut += 0.75
+            cells.add(_Cells(both=3 * bits, lut=bits + 0.93 * bits * bits))
+    elif config.metric == "linf":
+        cells.add(_Cells(both=bits, lut=bits + 1))
+    elif config.metric == "box":
+        cells.add(_Cells(both=2 * (bits + 1)))
+    if shift:
+        term = (2 * bits if config.metric == "l2" else bits) + shift
+        # Up to a shift by one, a bit takes four inputs.
+        cells.add(_Cells(both=term, lut=0.8 * (shift - 1) * term, ff=1 + config.shift_bits))
+    return cells
+
+
+def _lane_term(config: Configuration) -> int:
+    """Bits of a component's term."""
+    widths = {"l2": 2 * config.bits, "table": config.entry_bits}
+    return widths.get(config.metric, config.bits) + config.shift_max
+
+
+def _unit(config: Configuration) -> tuple[_Cells, int]:
+    """The distance unit of a word, and the bits of its term."""
+    if config.metric == "hamming":
+        return _hamming(config), config.word_width.bit_length()
+    cells = _Cells()
+    cells.add(_lane(config), config.lanes)
+    width = _lane_term(config)
+    maximum, carries = config.metric == "linf", config.metric in ("l1", "box")
+    if config.metric == "l1" and not config.shift_max:
+        # What makes an absolute difference of the ones' complement lies ahead of the adders.
+        cells.lut += 2 * width * (config.lanes // 2)
+    for level in range(index_bit_count(config.lanes)):
+        joined, left_over = divmod(-(-config.lanes >> level), 2)
+        # A sum, its carry out of the chain into a register, the carry input, and the carry that is passed on.
+        join = _Cells(both=width, lut=2) if maximum else _Cells(both=width, lut=1 + carries, ff=1 + carries)
+        cells.add(join, joined)
+        cells.ff += left_over * (width + carries)
+        width += not maximum
+    return cells, width
+
+
+def _hamming(config: Configuration) -> _Cells:
+    """The tree of `prototile.rtl.distance.hamming`, level by level."""
+    bits = config.word_width
+    count = -(-(bits + 1) // 3)
+    loose = max(0, bits - 2 * count)
+    numbers = [min(2, bits - loose - 2 * at) for at in range(count)]
+    cells = _Cells(both=bits)
+    level = 0
+    while len(numbers) > 1:
+        pairs = [max(numbers[at : at + 2]) for at in range(0, len(numbers) - 1, 2)]
+        rest = numbers[len(numbers) & ~1 :]
+        used = min(loose, len(pairs))
+        loose -= used
+        # Each sum, and a cell that parts it from the next; a chain begins and ends with one more.
+        cells.lut += sum(width + 1 for width in pairs)
+        numbers = [width + 1 for width in pairs] + rest
+        chains = -(-sum(width + 1 for width in pairs) // 12)
+        cells.lut += 1.5 * chains
+        if level % 2 or len(numbers) == 1:
+            cells.ff += loose + sum(rest)
+        level += 1
+    return cells
+
+
+def _element(config: Configuration) -> _Cells:
+    width = config.distance_width
+    cells, term = _unit(config)
+    if config.metric == "linf":
+        cells.add(_Cells(both=width, lut=width + 1))
+    else:
+        # The accumulator, what chooses between the term and itself, and the carry input.
+        with_carry = config.metric in ("l1", "box") or config.k > 1 or config.radii == "prototype"
+        cells.add(_Cells(both=width, lut=min(term, width) + with_carry))
+    # The bit of the key, the candidate, and a share of the bank's minimum.
+    cells.add(_Cells(both=2, lut=0.75))
+    if config.k > 1:
+        cells.add(_Cells(both=1, lut=2))
     if config.radii == "prototype":
         cells.both += 2
         cells.lut += 2
         cells.ff += config.unit_latency_cycles
     if config.memory_register:
-        cells.ff += lanes * bits
+        cells.ff += config.memory_word_width
     if config.memory == "logic":
-        cells.both += _rom_luts(lanes * bits, config.prototypes_per_pe * config.memory_rows)
+        cells.both += _rom_luts(config.memory_word_width, config.memory_depth)
     return cells
 
 
@@ -205,6 +274,8 @@ def _grid(config: Configuration, occupied: NDArray[np.int64]) -> _Cells:
     pulses = config.place_width + config.bank_width + config.column_width
     tile = _Cells(ff=config.word_width * (1 + config.memory_register) + address + 2 + pulses, both=6, lut=3)
     tile.add(_Cells(both=2.5, lut=2), banks)
+    if config.k > 1:
+        tile.add(_Cells(both=3 + banks, ff=config.unit_latency_cycles + 2))
     tile.add(_Cells(both=3), banks - 1 + (config.columns > 1))
     cells.add(tile, config.rows * config.columns)
     cells.add(_Cells(both=config.key_width, ff=5, lut=2), config.rows)
@@ -232,6 +303,8 @@ def _back_end(config: Configuration) -> _Cells:
     cells = _Cells(both=order + 3 * config.distance_width, ff=3 * order + 3 * config.class_width, lut=2 * order + 30)
     cells.add(_Cells(ff=4 * sideband, lut=2 * sideband))
     cells.add(_Cells(ff=record))
+    if config.k > 1:
+        cells.add(_vote(config))
     for memory in (
         (config.index_width, config.rows * config.prototypes_per_pe << config.position_width),
         (1 + config.class_width + _segment_radius_width(config), config.rows * config.prototypes_per_pe),
@@ -240,19 +313,34 @@ def _back_end(config: Configuration) -> _Cells:
     return cells
 
 
+def _vote(config: Configuration) -> _Cells:
+    """The neighbours that vote, see `prototile.rtl.vote.Vote`."""
+    k, order, class_width = config.k, config.index_width + config.distance_width + 1, config.class_width
+    answer, count = class_width + config.distance_width, bit_count(k)
+    # Each neighbour keeps a key and compares it with the new one.
+    cells = _Cells(ff=order + class_width)
+    cells.add(_Cells(both=order + class_width + 1, lut=order + 4), k)
+    # One after another is chosen, counted, and becomes the winner.
+    cells.add(_Cells(both=answer, lut=answer * (k - 1) * 0.6, ff=2 * answer))
+    cells.add(_Cells(both=count, lut=k * (2 + class_width / 2)))
+    cells.add(_Cells(both=2 * count + 4, lut=2 * count + answer + class_width + 6))
+    return cells
+
+
 def _constant_units(config: Configuration, count: int) -> _Cells:
-    """Distance units of `count` constant prototypes, and the registers of their distances."""
+    """Distance units of `count` constant prototypes."""
     bits, lanes = config.bits, config.lanes
     term = bit_count(config.term_max)
-    cells = _Cells(ff=count * config.distance_width)
+    cells = _Cells()
     if config.looks_terms_up:
         # Prototypes that are alike in a component share its table: of as many values, so many are different ones.
         levels = 1 << bits
         different = levels * (1 - (1 - 1 / levels) ** count)
         cells.both += different * lanes * term * max(1, levels / 16)
     elif config.metric == "hamming":
-        cells.both += count * lanes * bits
+        cells.both += count * (lanes * bits + config.distance_width)
     else:
+        cells.both += count * config.distance_width
         cells.both += count * lanes * (bits + 1) * (2 if config.metric == "box" else 1)
         cells.both += count * lanes * (term if config.metric != "l1" or config.shift_max else 0)
         if config.metric == "l2":

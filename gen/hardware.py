@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prototile.config import Configuration
+from prototile.config import Configuration, bit_count
+from prototile.estimate import Memory, memories, query_buffer
 from prototile.nodes import Nodes
-from prototile.placement import Placement, place
+from prototile.placement import Placement, place, row_occupancy
+from prototile.rtl.buffers import in_block_ram
 from prototile.rtl.collector import Tables
 from prototile.rtl.core import Core
 from prototile.rtl.distance import UnitShape
@@ -164,6 +166,53 @@ def tables(config: Configuration, placement: Placement, radii: NDArray[np.intege
         classes=[int(class_) if class_ >= 0 else None for class_ in placement.classes.ravel()],
         radii=segment_radii,
     )
+
+
+def planned_memories(config: Configuration, nodes: Nodes) -> tuple[Memory, ...]:
+    """The memories of `prototile.estimate.memories` as synthesis makes them: it drops bits that never change.
+
+    Such are common: a mask that ignores nothing, a box without a lower bound, a table whose entries are small.
+    """
+    labels = np.asarray(nodes.labels, dtype=np.int64)
+    if config.reduction == "parallel":
+        return memories(config, row_occupancy(config, np.bincount(labels, minlength=config.class_count)))
+    placement = place(config, labels)
+    contents = [
+        Memory(name="prototypes", width=_changing_bits(rows), depth=config.memory_depth, block=config.memory == "block")
+        for images in tile_images(config, placement, nodes)
+        for image in images
+        for rows in image.memories
+    ]
+    return (query_buffer(config), *_planned_tables(config, tables(config, placement, nodes.radii)), *contents)
+
+
+def _planned_tables(config: Configuration, looked_up: Tables) -> tuple[Memory, Memory]:
+    """The collector's, which is in block RAM or not before synthesis drops bits."""
+    index, radii = looked_up.prototypes, looked_up.radii or [0]
+    classes = [0 if class_ is None else class_ << 1 | 1 for class_ in looked_up.classes]
+    radius_width = 0 if looked_up.radii is None else bit_count(max(radii))
+    return (
+        Memory(
+            name="index table",
+            width=_changing_bits(index),
+            depth=len(index),
+            block=in_block_ram(len(index), config.index_width),
+        ),
+        Memory(
+            name="class table",
+            width=_changing_bits(classes) + _changing_bits(radii),
+            depth=len(classes),
+            block=in_block_ram(len(classes), 1 + config.class_width + radius_width),
+        ),
+    )
+
+
+def _changing_bits(rows: list[int]) -> int:
+    """How many bits differ between some rows."""
+    changing = 0
+    for row in rows:
+        changing |= row ^ rows[0]
+    return changing.bit_count()
 
 
 def core(config: Configuration, nodes: Nodes) -> Core | ParallelCore:

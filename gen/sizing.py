@@ -1,6 +1,6 @@
 """Sizes the grid: which of the shapes that hold the model fits a part, and which of these is best."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from prototile.config import Configuration
 from prototile.errors import FitError, InputError
-from prototile.estimate import Estimate, estimate
+from prototile.estimate import Estimate, Memory, estimate
 from prototile.placement import row_occupancy, segment_count
 from prototile.quantised import QuantisedModel
 
 #: Elements of a tile that are tried, and tiles of a row.
 PES_PER_TILE = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
 COLUMNS = (1, 2, 4, 8)
+#: Bits of a word of differing bits: with more than one lane where components have few.
+HAMMING_WORD = 32
 #: A memory of up to this many rows becomes logic: a look-up table holds a bit of 16 rows.
 LOGIC_ROWS = 16
 #: Share of the logic cells that a sized grid may take, so that placement and clock have room.
@@ -53,9 +55,13 @@ class Budget:
 
     def block_rams_of(self, figures: Estimate) -> int:
         """Block RAMs that all memories of a design take."""
+        return self.block_rams_for(figures.memories)
+
+    def block_rams_for(self, memories: Iterable[Memory]) -> int:
+        """Block RAMs that these memories take."""
         return sum(
             memory.count * self.block_ram_count(width=memory.width, depth=memory.depth, writable=memory.writable)
-            for memory in figures.memories
+            for memory in memories
             if memory.block
         )
 
@@ -149,8 +155,37 @@ def _shapes(
     model: QuantisedModel, sizes: NDArray[np.int64], budget: Budget, choices: Choices
 ) -> Iterator[Configuration]:
     """All shapes that hold the model and meet the choices."""
-    largest = int(sizes.max())
     register = budget.memory_register if choices.memory_register is None else choices.memory_register
+    for lanes in (choices.lanes,) if choices.lanes else _lanes(model):
+        for rows, rounds, pes_per_tile, columns in _grids(sizes, choices):
+            config = model.configuration(
+                lanes=lanes,
+                rows=rows,
+                columns=columns,
+                pes_per_tile=pes_per_tile,
+                prototypes_per_pe=rounds,
+                memory_register=register,
+            )
+            if choices.pe_count is not None and row_occupancy(config, sizes).sum() > choices.pe_count:
+                continue
+            small = config.memory_depth <= LOGIC_ROWS
+            yield replace(config, memory=choices.memory or ("logic" if small else "block"))
+
+
+def _lanes(model: QuantisedModel) -> list[int]:
+    """Components a cycle that are tried: one, but words of up to `HAMMING_WORD` bits where bits are counted.
+
+    A count of many bits takes few cells for each of them: most of an element does not grow with the word.
+    """
+    if model.metric != "hamming":
+        return [1]
+    most = max(1, min(HAMMING_WORD // model.bits, model.features))
+    return [1 << at for at in range(most.bit_length())]
+
+
+def _grids(sizes: NDArray[np.int64], choices: Choices) -> Iterator[tuple[int, int, int, int]]:
+    """Rows, rounds, elements of a tile and columns of all grids that hold classes of these sizes."""
+    largest = int(sizes.max())
     seen = set()
     for pes_per_tile in (choices.pes_per_tile,) if choices.pes_per_tile else PES_PER_TILE:
         for columns in (choices.columns,) if choices.columns else COLUMNS:
@@ -159,22 +194,10 @@ def _shapes(
                 continue
             segments = segment_count(sizes, pes_per_row)
             for rounds in (choices.prototypes_per_pe,) if choices.prototypes_per_pe else _rounds(segments):
-                rows = -(-segments // rounds)
-                if (rows, rounds, pes_per_tile, columns) in seen:
-                    continue
-                seen.add((rows, rounds, pes_per_tile, columns))
-                config = model.configuration(
-                    lanes=choices.lanes or 1,
-                    rows=rows,
-                    columns=columns,
-                    pes_per_tile=pes_per_tile,
-                    prototypes_per_pe=rounds,
-                    memory_register=register,
-                )
-                if choices.pe_count is not None and row_occupancy(config, sizes).sum() > choices.pe_count:
-                    continue
-                small = rounds * config.memory_rows <= LOGIC_ROWS
-                yield replace(config, memory=choices.memory or ("logic" if small else "block"))
+                grid = (-(-segments // rounds), rounds, pes_per_tile, columns)
+                if grid not in seen:
+                    seen.add(grid)
+                    yield grid
 
 
 def _parallel(
@@ -238,6 +261,8 @@ def _too_large(found: list[Sized], budget: Budget, model: QuantisedModel) -> str
         f"at most about {largest} such PEs, {fitting} prototypes, fit" if fitting else "not one such PE fits beside it"
     )
     ways_out = ["fewer prototypes", "fewer bits", "or a larger part"]
+    if model.metric == "table":
+        ways_out[1] = f"fewer levels of a component (a table has a row for each of the {1 << model.bits})"
     if closest.config.reduction == "parallel":
         ways_out.insert(0, "reduction='serial'")
     return (
