@@ -164,8 +164,8 @@ def draw(seed: int, **fixed) -> Case:
     metric = fixed.get("metric", choose.choice(METRICS))
     features = choose.choice([1, 2, 3, 5, 8, 17])
     bits = choose.choice([1, 2, 3, 4] if metric == "table" else [1, 2, 3, 4, 5, 8, 11, 16])
-    prototypes = choose.choice([1, 2, 3, 5, 9, 14, 20])
-    classes = choose.randint(1, min(prototypes, 5))
+    prototypes = fixed.get("prototype_count", choose.choice([1, 2, 3, 5, 9, 14, 20]))
+    classes = fixed.get("class_count", choose.randint(1, min(prototypes, 5)))
     labels = np.concatenate([np.arange(classes), numbers.integers(0, classes, prototypes - classes)])
     numbers.shuffle(labels)
     values = {

@@ -39,6 +39,37 @@ def test_chosen_configuration(draw, check, fixed, tmp_path):
     check(draw(100, **fixed), tmp_path)
 
 
+PLAIN = {"masked": False, "shift_max": 0, "columns": 1, "memory": "block", "memory_register": False, "min_margin": None}
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize(
+    "fixed",
+    [
+        {"metric": "l1", "features": 4096, "bits": 4, "lanes": 1, "k": 1, "radii": "none", "pes_per_tile": 2},
+        {"metric": "hamming", "features": 4096, "bits": 1, "lanes": 32, "k": 3, "radii": "prototype"},
+        {"metric": "l2", "features": 6, "bits": 16, "lanes": 6, "k": 15, "radii": "common", "masked": True},
+    ],
+    ids=["features", "wide", "bits"],
+)
+def test_many_features(draw, check, fixed, tmp_path):
+    check(draw(7, **(PLAIN | {"prototype_count": 5, "class_count": 3, "prototypes_per_pe": 1} | fixed)), tmp_path)
+
+
+@pytest.mark.tools
+def test_a_thousand_classes(draw, check, tmp_path):
+    shape = {"features": 4, "bits": 6, "lanes": 2, "pes_per_tile": 1, "prototypes_per_pe": 250}
+    counts = {"prototype_count": 1000, "class_count": 1000}
+    check(draw(7, **PLAIN, **shape, **counts, metric="l1", k=1, radii="class"), tmp_path)
+
+
+@pytest.mark.slow
+def test_ten_thousand_prototypes(draw, check, tmp_path):
+    shape = {"features": 3, "bits": 6, "lanes": 1, "pes_per_tile": 16, "prototypes_per_pe": 80}
+    counts = {"prototype_count": 10_000, "class_count": 3}
+    check(draw(7, **PLAIN, **shape, **counts, metric="l2", k=5, radii="none"), tmp_path)
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(NIGHTLY_SEED, NIGHTLY_SEED + 1000))
 def test_further_random_configuration(draw, check, seed, tmp_path):
