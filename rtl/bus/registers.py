@@ -22,7 +22,7 @@ class Registers(wiring.Component):
     """Queries are written word by word, the record is read field by field and then popped.
 
     Reads never change anything, so they have a port of their own. Both ports answer in the same cycle. A refused access
-    has no effect.
+    has no effect. What can be written and read is 0 after a reset.
 
     A word of a query that the core cannot take is refused, not kept: a bus that waited for the core would wait for ever
     if the software that should pop a record waits for the bus. Within a query the core is always ready, so it is enough
@@ -71,8 +71,8 @@ class Registers(wiring.Component):
         m = Module()
         status = Signal(STATUS)
         interrupt = Signal()
-        tag = Signal(len(self.query.payload.tag), reset_less=True)
-        saturated = Signal(len(self.query.payload.saturated), reset_less=True)
+        tag = Signal(len(self.query.payload.tag))
+        saturated = Signal(len(self.query.payload.saturated))
         stored = {"interrupt": interrupt, "query_tag": tag, "query_saturated": saturated}
 
         written = self._decode_write(m, status.query_ready)

@@ -20,7 +20,7 @@ LATENCY, INTERVAL = BENCH["latency_cycles"], BENCH["interval_cycles"]
 FIELDS = BENCH["record_fields"]
 PERIOD_NS = BENCH["clock_period_ns"]
 #: Cycles in which everything that is inside the core comes out.
-QUIET = 2 * (LATENCY + 4 * INTERVAL)
+QUIET = LATENCY + 5 * INTERVAL
 
 
 def test(function):

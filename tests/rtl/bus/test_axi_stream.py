@@ -39,14 +39,9 @@ FAULTS = {
 def test_fault_is_found(bus_design, fault, tmp_path):
     pattern, replacement, finders = FAULTS[fault]
     design = bus_design("small")
-    good = design.verilog[TOP]
-    broken, count = re.subn(pattern, replacement, good)
+    broken, count = re.subn(pattern, replacement, design.verilog[TOP])
     assert count == 1
-    design.verilog[TOP] = broken
-    try:
-        result = design.run(tmp_path, top=TOP, benches=BENCHES)
-    finally:
-        design.verilog[TOP] = good
+    result = design.run(tmp_path, top=TOP, benches=BENCHES, changed={TOP: broken})
     assert finders <= set(result.failed)
 
 
