@@ -37,6 +37,7 @@ def save(design: Design, folder: Path, vectors: Any = None) -> Path:
     """
     from prototile.boards.workspace import check_replaceable, whole_folder
     from prototile.files import save_model
+    from prototile.interfaces import interface_verilog
     from prototile.report import converted, write_report
     from prototile.sim.bench import write_bench
 
@@ -52,6 +53,8 @@ def save(design: Design, folder: Path, vectors: Any = None) -> Path:
         core = fresh / CORE_FILE
         core.parent.mkdir()
         core.write_text(design.core_verilog, encoding="utf-8")
+        for module, text in interface_verilog(design.config, design.digest).items():
+            core.with_name(f"{module}.v").write_text(text, encoding="utf-8")
         write_bench(fresh, design.config, queries, saturated, design.golden.decide(queries, saturated))
         write_driver(design, fresh / DRIVER_FOLDER)
         (fresh / README_FILE).write_text(_readme(design), encoding="utf-8")
@@ -145,15 +148,28 @@ def _readme(design: Design) -> str:
     """What lies in the folder and what to do with it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    from prototile.interfaces import register_map
+    from prototile.rtl.bus.axi_stream import packed_record_layout, user_layout
+
     environment = Environment(loader=PackageLoader("prototile"), undefined=StrictUndefined, keep_trailing_newline=True)
     board = find_board(design.board_name)
     return environment.get_template("README.md.j2").render(
         config=design.config,
         digest=design.digest,
+        registers=register_map(design.config, design.digest),
+        user_layout=user_layout(design.config.saturated_width),
+        record_layout=packed_record_layout(design.config.record_fields()),
+        bits=_bit_range,
         elements=design.pe_count,
         board=board,
         load=" ".join(board.load_command(f"DIR/boards/{board.name}/{board.part.family.bitstream_file}")),
     )
+
+
+def _bit_range(field: Any) -> str:
+    """Bits of a field of a layout, as Verilog writes them."""
+    last = field.offset + field.width - 1
+    return str(last) if field.width == 1 else f"{last}:{field.offset}"
 
 
 def _is_design(folder: Path) -> bool:

@@ -38,15 +38,6 @@ def register_map(config: Configuration, digest: str) -> RegisterMap:
     )
 
 
-def axi_stream(config: Configuration) -> AxiStream:
-    """The core between two AXI4-Streams."""
-    return AxiStream(
-        word_width=config.word_width,
-        saturated_width=config.saturated_width,
-        record_fields=config.record_fields(),
-    )
-
-
 def interface_verilog(config: Configuration, digest: str) -> dict[str, str]:
     """Verilog of all bus interfaces of a design, by the name of the module; each needs ``prototile_core`` beside it.
 
@@ -57,7 +48,11 @@ def interface_verilog(config: Configuration, digest: str) -> dict[str, str]:
     """
     map_ = register_map(config, digest)
     components: dict[str, Any] = {
-        AXI_STREAM: axi_stream(config),
+        AXI_STREAM: AxiStream(
+            word_width=config.word_width,
+            saturated_width=config.saturated_width,
+            record_fields=config.record_fields(),
+        ),
         AXI_LITE: AxiLite(map_),
         WISHBONE: Wishbone(map_),
     }
