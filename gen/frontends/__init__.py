@@ -4,8 +4,11 @@ from typing import Any
 
 from prototile.errors import InputError, UnsupportedModelError
 from prototile.frontends.base import FrontEnd
+from prototile.frontends.bernoulli_nb import BernoulliNBFrontEnd
+from prototile.frontends.categorical_nb import CategoricalNBFrontEnd
 from prototile.frontends.decision_tree import DecisionTreeFrontEnd
 from prototile.frontends.forest import ForestFrontEnd
+from prototile.frontends.gaussian_nb import GaussianNBFrontEnd
 from prototile.frontends.kneighbors import KNeighborsFrontEnd
 from prototile.frontends.nearest_centroid import NearestCentroidFrontEnd
 from prototile.frontends.pipeline import PipelineFrontEnd
@@ -41,7 +44,7 @@ def to_prototype_model(model: Any) -> PrototypeModel:
     if isinstance(model, type):
         raise InputError(f"{model.__name__} is a class; give a fitted object of it.")
     raise UnsupportedModelError(
-        f"{_describe(model)} is not supported, as prototile maps nearest-prototype models:"
+        f"{_describe(model)} is not supported, as prototile maps models of boxes, tables and nearest prototypes:"
         f" {'; '.join(front_end.supported for front_end in FRONT_ENDS)}; {_way_out(model)}."
     )
 
@@ -67,5 +70,8 @@ FRONT_ENDS: tuple[FrontEnd, ...] = (
     NearestCentroidFrontEnd(),
     DecisionTreeFrontEnd(),
     ForestFrontEnd(),
+    GaussianNBFrontEnd(),
+    CategoricalNBFrontEnd(),
+    BernoulliNBFrontEnd(),
     PipelineFrontEnd(to_prototype_model),
 )

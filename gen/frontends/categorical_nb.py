@@ -1,0 +1,69 @@
+"""scikit-learn's CategoricalNB."""
+
+from typing import Any
+
+import numpy as np
+
+from prototile.errors import UnsupportedModelError
+from prototile.frontends.additive import ENTRY_BITS, AdditiveTables, additive_tables, check_entry_bits
+from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.discrete_nb import possible_classes
+from prototile.model import PrototypeModel
+from prototile.quantised import MAX_BITS
+
+
+class CategoricalNBFrontEnd:
+    """Takes ``CategoricalNB``: for each class and feature a table of the log-probability of each category.
+
+    The levels are the categories themselves, so nothing but the entries is rounded; `AdditiveTables.bound` says what
+    follows. A category that the model does not know is an error in scikit-learn; here it counts as the feature's last.
+
+    Parameters
+    ----------
+    entry_bits
+        Of a table's entry, 1 to 16.
+
+    Raises
+    ------
+    InputError
+        If it is out of its range.
+    """
+
+    supported = "CategoricalNB"
+
+    def __init__(self, *, entry_bits: int = ENTRY_BITS) -> None:
+        self.entry_bits = check_entry_bits(entry_bits)
+
+    def accepts(self, model: Any) -> bool:
+        """Tell whether it is scikit-learn's class itself."""
+        return is_exactly(model, "sklearn", "CategoricalNB")
+
+    def convert(self, model: Any) -> PrototypeModel:
+        """Return its tables; see `tables`."""
+        return self.tables(model).model
+
+    def tables(self, model: Any) -> AdditiveTables:
+        """Return its tables with their resolution.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If a probability is 0, or a feature has more than 65536 categories.
+        InputError
+            If it is not fitted.
+        """
+        require_fitted(model, "feature_log_prob_", "class_log_prior_", "n_categories_", "classes_")
+        most = int(np.max(model.n_categories_))
+        if most > 1 << MAX_BITS:
+            raise UnsupportedModelError(
+                f"CategoricalNB has a feature with {most} categories, but the chip tells {1 << MAX_BITS} apart; merge"
+                " some of them."
+            )
+        possible = possible_classes(model, *model.feature_log_prob_)
+        return additive_tables(
+            [np.asarray(part)[possible] for part in model.feature_log_prob_],
+            model.class_log_prior_[possible],
+            model.classes_,
+            labels=model.classes_[possible],
+            entry_bits=self.entry_bits,
+        )
