@@ -41,7 +41,14 @@ def single():
     return pt.convert(model, bits=2, lanes=2), np.random.default_rng(7).integers(0, 4, (50, 2))
 
 
-DESIGNS = {"small": small, "wide": wide, "single": single}
+def parallel():
+    """The parallel form: one word of 80 bits, and a record a cycle."""
+    rng = np.random.default_rng(8)
+    model = pt.PrototypeModel(rng.integers(0, 16, (5, 20)), [0, 1, 1, 2, 2])
+    return pt.convert(model, bits=4, reduction="parallel", board="ulx3s-25f"), rng.integers(0, 16, (100, 20))
+
+
+DESIGNS = {"small": small, "wide": wide, "single": single, "parallel": parallel}
 
 
 class BusDesign:
@@ -61,6 +68,7 @@ class BusDesign:
             {
                 "name": register.name,
                 "offset": register.offset,
+                "access": register.access.value,
                 "width": register.width,
                 "signed": register.signed,
                 "readable": register.readable,

@@ -125,7 +125,7 @@ async def as_many_as_it_takes(dut):
     """Queries until it is not ready: the next word is refused without effect; the records come in their order."""
     env = await Environment(dut).start()
     sent = []
-    while len(sent) < 64:
+    while len(sent) <= BENCH["queries_inside"]:
         # A core that is not full is ready again after its interval.
         await cycles(env.bus.clock, LATENCY)
         if not (await env.status())["query_ready"]:

@@ -16,7 +16,7 @@ needs_iverilog = pytest.mark.skipif(shutil.which("iverilog") is None, reason="iv
     ("name", "simulator"),
     [
         ("small", "verilator"),
-        *(pytest.param(name, "icarus", marks=needs_iverilog) for name in ("small", "wide", "single")),
+        *(pytest.param(name, "icarus", marks=needs_iverilog) for name in ("wide", "single", "parallel")),
     ],
 )
 def test_every_record_is_right(bus_design, name, simulator, tmp_path):

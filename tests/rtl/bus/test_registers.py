@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,7 @@ needs_iverilog = pytest.mark.skipif(shutil.which("iverilog") is None, reason="iv
     ("name", "simulator"),
     [
         ("small", "verilator"),
-        *(pytest.param(name, "icarus", marks=needs_iverilog) for name in ("wide", "single")),
+        *(pytest.param(name, "icarus", marks=needs_iverilog) for name in ("wide", "single", "parallel")),
     ],
 )
 def test_every_record_is_right(bus_design, name, simulator, top, tmp_path):
@@ -98,6 +99,14 @@ def test_names_and_offsets_are_unique_and_rise():
     assert offsets == sorted(set(offsets))
     assert not any(offset % 4 for offset in offsets)
     assert len({register.name for register in registers}) == len(registers)
+
+
+def test_documentation_lists_every_register(bus_design):
+    text = (Path(__file__).parents[3] / "docs" / "interfaces.md").read_text()
+    rows = re.findall(r"^\| `0x(\w+)` \| `(\w+)` \| ([a-z, ]+) \|", text, re.MULTILINE)
+    assert [(int(offset, 16), name, access) for offset, name, access in rows] == [
+        (register["offset"], register["name"], register["access"]) for register in bus_design("small").registers()
+    ]
 
 
 def test_a_wide_field_takes_two_registers():
