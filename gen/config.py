@@ -257,6 +257,11 @@ class Configuration:
         return rows << self.bits if self.metric == "table" else rows
 
     @property
+    def multiplies(self) -> bool:
+        """Whether lanes square by a multiplier; narrow components are squared by a table."""
+        return self.metric == "l2" and self.bits > 4
+
+    @property
     def pass_interval_cycles(self) -> int:
         """Cycles from one readout of the distances to the next, where several neighbours vote.
 
@@ -293,7 +298,7 @@ class Configuration:
         """
         if self.metric == "hamming":
             return 1 + -(-index_bit_count(-(-(self.word_width + 1) // 3)) // 2)
-        lane = {"l1": 1, "l2": 2 if self.bits <= 4 else 3, "linf": 2, "box": 2, "table": 1}[self.metric]
+        lane = {"l1": 1, "l2": 3 if self.multiplies else 2, "linf": 2, "box": 2, "table": 1}[self.metric]
         return lane + (self.shift_max > 0) + index_bit_count(self.lanes)
 
     @property

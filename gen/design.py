@@ -175,6 +175,16 @@ class Design:
         return int(self.occupied.sum())
 
     @property
+    def multiplier_count(self) -> int:
+        """Multipliers of the grid, one a lane where squares are not looked up."""
+        serial = self.config.reduction == "serial"
+        return self.pe_count * self.config.lanes if self.config.multiplies and serial else 0
+
+    def uses_dsp(self, board: Board) -> bool:
+        """Whether the multipliers lie in DSP blocks: only if the part has one for each, else all are logic."""
+        return 0 < self.multiplier_count <= (board.part.available.dsp or 0)
+
+    @property
     def classes(self) -> NDArray[Any]:
         """The user's labels by class index."""
         return self.model.classes
@@ -410,7 +420,7 @@ class Design:
                 sources=sources,
                 board=target,
                 folder=Path("build", target.name) if folder is None else Path(folder),
-                options=BuildOptions(seed=seed),
+                options=BuildOptions(seed=seed, dsp=self.uses_dsp(target)),
                 expected_block_rams=planned,
                 use_cache=use_cache,
                 progress=progress,

@@ -71,6 +71,7 @@ _SOMETIMES: tuple[dict[str, Any], ...] = (
     *({name: int} for name in ("logic_cells", "lut", "ff", "carry", "bram", "spram", "dsp", "io", "seed")),
     {"agreement": _NUMBER},
     {"fmax_mhz": _NUMBER},
+    {"multipliers": {"count": int, "in": str}},
     {"tool_versions": dict},
 )
 
@@ -197,9 +198,16 @@ def built(design: Design, build: BuildReport) -> Values:
         "timing_met": build.timing_met,
         "seed": build.seed,
         "tool_versions": build.tool_versions,
+        "multipliers": _multipliers(design, target),
         "estimated": _estimated(design, target),
         **times,
     }
+
+
+def _multipliers(design: Design, target: Board) -> dict[str, Any] | None:
+    """Where squares are multiplied; None if they are looked up, or there are none."""
+    count = design.multiplier_count
+    return {"count": count, "in": "DSP blocks" if design.uses_dsp(target) else "logic"} if count else None
 
 
 def merge(*stages: Values) -> Values:

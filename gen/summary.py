@@ -190,9 +190,19 @@ def _resources(values: dict[str, Any]) -> list[tuple[str, str]]:
     clock = f"{number(values['fmax_mhz'])} MHz reached, {number(values['target_mhz'])} MHz needed: {met}"
     return [
         ("resources", ", ".join(_used(values, values["available"]))),
+        *_squares(values),
         ("per PE", f"{_per_pe(values['per_pe'])}, whole chip; {_alone(values)}"),
         *([("timing", clock)] if "fmax_mhz" in values else []),
     ]
+
+
+def _squares(values: dict[str, Any]) -> list[tuple[str, str]]:
+    if "multipliers" not in values:
+        return []
+    count, place = values["multipliers"]["count"], values["multipliers"]["in"]
+    blocks = values["available"].get("dsp", 0)
+    why = f", as the part has {_count(blocks, 'DSP block')}" if place == "logic" and blocks else ""
+    return [("squares", f"{_count(count, 'multiplier')} in {place}{why}")]
 
 
 def _used(figures: dict[str, Any], available: dict[str, int]) -> list[str]:
