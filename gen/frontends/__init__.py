@@ -7,6 +7,7 @@ from prototile.frontends.base import FrontEnd
 from prototile.frontends.bernoulli_nb import BernoulliNBFrontEnd
 from prototile.frontends.categorical_nb import CategoricalNBFrontEnd
 from prototile.frontends.decision_tree import DecisionTreeFrontEnd
+from prototile.frontends.explainable_boosting import ExplainableBoostingFrontEnd
 from prototile.frontends.forest import ForestFrontEnd
 from prototile.frontends.gaussian_nb import GaussianNBFrontEnd
 from prototile.frontends.kneighbors import KNeighborsFrontEnd
@@ -73,5 +74,6 @@ FRONT_ENDS: tuple[FrontEnd, ...] = (
     GaussianNBFrontEnd(),
     CategoricalNBFrontEnd(),
     BernoulliNBFrontEnd(),
+    ExplainableBoostingFrontEnd(),
     PipelineFrontEnd(to_prototype_model),
 )
