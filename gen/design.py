@@ -355,8 +355,8 @@ class Design:
         from prototile.estimate import estimate
 
         target = find_board(board or self.board_name)
-        figures = estimate(self.config, self.occupied)
         offer = budget(target)
+        figures = estimate(self.config, self.occupied, multipliers=offer.multipliers)
         cells, block_rams = offer.cells_of(figures), offer.block_rams_of(figures)
         return {
             "board": target.name,
@@ -570,6 +570,7 @@ def budget(board: Board) -> Budget:
         logic_cells=_logic_cells(board),
         block_rams=available.bram or 0,
         block_ram_count=board.part.family.block_ram_count,
+        multipliers=available.dsp or 0,
         memory_register=board.part.family.slow_block_ram,
         cells_per_estimate=board.part.family.cells_per_estimate,
     )

@@ -84,20 +84,25 @@ class _Cells:
         return self.both + self.lut + self.ff
 
 
-def estimate(config: Configuration, occupied: NDArray[np.int64], *, link: bool = True) -> Estimate:
+def estimate(
+    config: Configuration, occupied: NDArray[np.int64], *, link: bool = True, multipliers: int = 0
+) -> Estimate:
     """Estimate a core, with its serial link or without.
 
     Parameters
     ----------
     occupied : (rows,)
         Elements of each row that hold a prototype, see `prototile.placement.row_occupancy`.
+    multipliers
+        Multiplier blocks of the part. If it has one for each product, none of these takes logic, else all do.
     """
     cells = _Cells()
     if config.reduction == "parallel":
         grid = _elements_and_trees(config, occupied)
         cells.add(_ends(config))
     else:
-        grid = _grid(config, occupied)
+        in_logic = int(occupied.sum()) * config.lanes > multipliers
+        grid = _grid(config, occupied, products_in_logic=in_logic)
         cells.add(_front_end(config))
         cells.add(_query_buffer(config))
         cells.add(_back_end(config))
@@ -165,29 +170,37 @@ def _segment_radius_width(config: Configuration) -> int:
 
 
 def _rom_luts(width: int, depth: int) -> float:
-    """Tables of a constant memory in logic: one a bit up to 16 rows, then multiplexers on top."""
+    """Tables of a prototype memory in logic: one a bit up to 16 rows, then multiplexers on top."""
+    return width * (1.0 if depth <= 16 else depth / 16 * 2.2 - 0.5)
+
+
+def _counting_luts(width: int, depth: int) -> float:
+    """The same for a table of the collector, whose rows count up for the most part."""
     return width * max(1.0, depth / 16 * 1.2)
 
 
-def _lane(config: Configuration) -> _Cells:
+def _lane(config: Configuration, products_in_logic: bool) -> _Cells:
     """The distance unit of one component, see `prototile.rtl.distance.lanes`."""
     bits, shift = config.bits, config.shift_max
     if config.metric == "table":
         return _Cells(ff=config.entry_bits)
     cells = _Cells(both=bits + 1)
     if config.metric == "l2":
-        if bits <= 4:
+        if not config.multiplies:
             cells.both += {1: 1, 2: 3, 3: 7, 4: 14}[bits]
         else:
-            cells.add(_Cells(both=3 * bits, lut=bits + 0.93 * bits * bits))
+            cells.add(_Cells(both=bits))
+            if products_in_logic:
+                cells.add(_Cells(both=2 * bits, lut=(0.15 * bits - 0.17) * bits * bits))
     elif config.metric == "linf":
         cells.add(_Cells(both=bits, lut=bits + 1))
     elif config.metric == "box":
         cells.add(_Cells(both=2 * (bits + 1)))
     if shift:
         term = (2 * bits if config.metric == "l2" else bits) + shift
-        # Up to a shift by one, a bit takes four inputs.
-        cells.add(_Cells(both=term, lut=0.8 * (shift - 1) * term, ff=1 + config.shift_bits))
+        # Up to a shift by one, a bit takes four inputs; a square one less, as it is no difference to be complemented.
+        choice = 0.6 * shift - (0.7 if config.metric == "l2" else 0.2) if shift > 1 else 0
+        cells.add(_Cells(both=term, lut=choice * term, ff=1 + config.shift_bits))
     return cells
 
 
@@ -197,15 +210,15 @@ def _lane_term(config: Configuration) -> int:
     return widths.get(config.metric, config.bits) + config.shift_max
 
 
-def _unit(config: Configuration) -> tuple[_Cells, int]:
+def _unit(config: Configuration, products_in_logic: bool) -> tuple[_Cells, int]:
     """The distance unit of a word, and the bits of its term."""
     if config.metric == "hamming":
         return _hamming(config), config.word_width.bit_length()
     cells = _Cells()
-    cells.add(_lane(config), config.lanes)
+    cells.add(_lane(config, products_in_logic), config.lanes)
     width = _lane_term(config)
     maximum, carries = config.metric == "linf", config.metric in ("l1", "box")
-    if config.metric == "l1" and not config.shift_max:
+    if config.metric == "l1" and not config.shift_max and config.bits > 1:
         # What makes an absolute difference of the ones' complement lies ahead of the adders.
         cells.lut += 2 * width * (config.lanes // 2)
     for level in range(index_bit_count(config.lanes)):
@@ -224,7 +237,7 @@ def _hamming(config: Configuration) -> _Cells:
     count = -(-(bits + 1) // 3)
     loose = max(0, bits - 2 * count)
     numbers = [min(2, bits - loose - 2 * at) for at in range(count)]
-    cells = _Cells(both=bits)
+    cells = _Cells(both=bits, lut=0.25 * bits * config.masked)
     level = 0
     while len(numbers) > 1:
         pairs = [max(numbers[at : at + 2]) for at in range(0, len(numbers) - 1, 2)]
@@ -242,9 +255,9 @@ def _hamming(config: Configuration) -> _Cells:
     return cells
 
 
-def _element(config: Configuration) -> _Cells:
+def _element(config: Configuration, products_in_logic: bool) -> _Cells:
     width = config.distance_width
-    cells, term = _unit(config)
+    cells, term = _unit(config, products_in_logic)
     if config.metric == "linf":
         cells.add(_Cells(both=width, lut=width + 1))
     else:
@@ -266,9 +279,9 @@ def _element(config: Configuration) -> _Cells:
     return cells
 
 
-def _grid(config: Configuration, occupied: NDArray[np.int64]) -> _Cells:
+def _grid(config: Configuration, occupied: NDArray[np.int64], *, products_in_logic: bool = True) -> _Cells:
     cells = _Cells()
-    cells.add(_element(config), int(occupied.sum()))
+    cells.add(_element(config, products_in_logic), int(occupied.sum()))
     banks = -(-config.pes_per_tile // config.pes_per_bank)
     address = index_bit_count(config.prototypes_per_pe * config.memory_rows)
     pulses = config.place_width + config.bank_width + config.column_width
@@ -287,7 +300,7 @@ def _query_buffer(config: Configuration) -> _Cells:
     rows = SLOTS << index_bit_count(config.words)
     if in_block_ram(rows, config.word_width):
         return _Cells()
-    return _Cells(ff=rows * config.word_width, lut=1.2 * rows * config.word_width)
+    return _Cells(ff=rows * config.word_width, lut=0.85 * rows * config.word_width)
 
 
 def _front_end(config: Configuration) -> _Cells:
@@ -309,7 +322,7 @@ def _back_end(config: Configuration) -> _Cells:
         (config.index_width, config.rows * config.prototypes_per_pe << config.position_width),
         (1 + config.class_width + _segment_radius_width(config), config.rows * config.prototypes_per_pe),
     ):
-        cells.both += _rom_luts(*memory) if memory[1] <= 32 else 0
+        cells.both += _counting_luts(*memory) if memory[1] <= 32 else 0
     return cells
 
 

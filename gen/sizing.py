@@ -36,6 +36,8 @@ class Budget:
         What it has.
     block_ram_count
         Block RAMs for a memory, called with ``width``, ``depth`` and ``writable``.
+    multipliers
+        Multiplier blocks that it has.
     memory_register
         Whether its block RAM is so slow that a register should follow.
     cells_per_estimate
@@ -46,6 +48,7 @@ class Budget:
     logic_cells: int
     block_rams: int
     block_ram_count: Callable[..., int]
+    multipliers: int = 0
     memory_register: bool = False
     cells_per_estimate: float = 1.0
 
@@ -145,7 +148,7 @@ def _fits(one: Sized, budget: Budget) -> bool:
 
 def _sized(budget: Budget, config: Configuration, class_sizes: NDArray[np.int64]) -> Sized:
     occupied = row_occupancy(config, class_sizes)
-    figures = estimate(config, occupied)
+    figures = estimate(config, occupied, multipliers=budget.multipliers)
     return Sized(
         config=config, estimate=figures, block_rams=budget.block_rams_of(figures), pe_count=int(occupied.sum())
     )
