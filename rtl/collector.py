@@ -199,7 +199,7 @@ class Collector(wiring.Component):
         return read.data
 
     def _keep(self, m, valid, first, occupied, class_, order):
-        """Keep the first key of all and the first of another class; also whether the key that may replace them counts."""
+        """Keep the first key of all, and the first of another class; third is whether the present key counts."""
         best, runner = (Kept(name, len(class_), len(order)) for name in ("best", "runner_up"))
 
         # Compared with the two best of the moment: nothing replaces them before the next cycle.
