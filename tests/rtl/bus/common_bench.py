@@ -25,7 +25,7 @@ QUIET = LATENCY + 5 * INTERVAL
 
 def test(function):
     """Mark a cocotb test with a watchdog of far more than the longest one takes."""
-    return cocotb.test(timeout_time=PERIOD_NS * 200 * QUIET, timeout_unit="ns")(function)
+    return cocotb.test(timeout_time=PERIOD_NS * (100 * QUIET + 20000), timeout_unit="ns")(function)
 
 
 def query_words(vector):

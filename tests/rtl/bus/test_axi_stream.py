@@ -38,7 +38,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_is_found(bus_design, fault, tmp_path):
     pattern, replacement, finders = FAULTS[fault]
-    design = bus_design("small")
+    design = bus_design("single")
     broken, count = re.subn(pattern, replacement, design.verilog[TOP])
     assert count == 1
     result = design.run(tmp_path, top=TOP, benches=BENCHES, changed={TOP: broken})
