@@ -9,6 +9,7 @@ BOARD ?= icebreaker
 RESULTS := build/test-results
 
 STAMP := $(VENV)/.set-up
+IMPORT_STAMP := $(VENV)/.found-first
 TYPING := build/typing/prototile
 
 .PHONY: help setup demo test lint typing quick test-slow nightly bench clean
@@ -23,7 +24,7 @@ help:
 	@echo 'make setup      only make .venv; every other target does it too'
 	@echo 'make clean      remove what was made here, but for .venv'
 
-setup: $(STAMP)
+setup: $(IMPORT_STAMP)
 	@:
 
 $(STAMP): pyproject.toml
@@ -31,6 +32,14 @@ $(STAMP): pyproject.toml
 		% sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# A folder called prototile, as a clone is, is a package without contents to a script beside it, and Python takes that
+# before it asks where an editable installation lies. So the finder of this one is asked first; .pth files run in order.
+$(IMPORT_STAMP): $(STAMP) Makefile
+	@$(BIN)/python -c 'import pathlib, sys, sysconfig; \
+		pathlib.Path(sysconfig.get_path("purelib"), "prototile-first.pth").write_text(sys.argv[1] + "\n")' \
+		'import sys; sys.meta_path.sort(key=lambda finder: "__editable___prototile_" not in str(finder))'
 	@touch $@
 
 demo: setup
