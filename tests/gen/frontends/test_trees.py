@@ -10,8 +10,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
+from skops import io as skops_io
 
 import prototile as pt
+from prototile.cli import main
 from prototile.frontends import to_prototype_model
 from prototile.frontends.decision_tree import DecisionTreeFrontEnd
 from prototile.frontends.leaves import leaves_of
@@ -258,6 +260,21 @@ def test_damaged_arrays_of_a_tree_are_refused(changes):
 def test_front_end_says_what_it_takes():
     with pytest.raises(pt.UnsupportedModelError, match=f"object is not .*{DecisionTreeFrontEnd.supported}; Random"):
         to_prototype_model(object())
+
+
+@pytest.mark.parametrize(
+    "estimator", [DecisionTreeClassifier(random_state=0), RandomForestClassifier(3, random_state=0)], ids=str
+)
+def test_from_file_to_folder_by_command(estimator, tmp_path, capsys):
+    X_train, X_test, y_train, _ = split("iris", 10)
+    skops_io.dump(estimator.fit(X_train, y_train), tmp_path / "tree.skops")
+    np.save(tmp_path / "train.npy", X_train)
+    words = [
+        *("convert", str(tmp_path / "tree.skops"), "-o", str(tmp_path / "tree"), "--bits", "6"),
+        *("--calibration", str(tmp_path / "train.npy"), "--board", BOARD),
+    ]
+    assert main(words) == 0, capsys.readouterr().err
+    assert pt.load(tmp_path / "tree").predict(X_test).tolist() == estimator.predict(X_test).tolist()
 
 
 @pytest.mark.tools
