@@ -25,7 +25,7 @@ class DecisionTreeFrontEnd:
     values go plays no part, as a query with one is refused.
     """
 
-    supported = "DecisionTreeClassifier"
+    supported = "DecisionTreeClassifier or ExtraTreeClassifier"
 
     def accepts(self, model: Any) -> bool:
         """Tell whether it is one of scikit-learn's classes itself."""
