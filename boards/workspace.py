@@ -22,12 +22,13 @@ def check_replaceable(target: Path, *, what: str, ours: Callable[[Path], bool]) 
     Raises
     ------
     InputError
-        If it is a file, or holds something else.
+        If it is a file or lies in one, holds something else, or is or holds the current folder.
     """
     if target.is_file():
         raise InputError(f"{target} is a file; name a folder for the {what}.")
     if target.is_dir() and any(target.iterdir()) and not ours(target):
         raise InputError(f"{target} holds something that is no {what}; name a new or an empty folder.")
+    _real_path(target)
 
 
 @contextlib.contextmanager

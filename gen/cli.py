@@ -7,6 +7,7 @@ import sys
 # Only what every call needs is imported here: the help must be there at once. An interrupt may come even now.
 try:
     import argparse
+    import math
     import os
     import signal
     import warnings
@@ -161,6 +162,22 @@ def _bits(text: str) -> int | str:
         raise argparse.ArgumentTypeError(f"must be an integer or auto, not {text!r}") from None
 
 
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a positive number, not {text!r}")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"must be an integer that is not negative, not {text!r}")
+    return int(text)
+
+
 def _add_demo(commands: Any) -> None:
     command = _command(commands, "demo", "Train, convert, verify and build a model of real data.", ("demo", "demo"))
     command.add_argument(
@@ -174,14 +191,27 @@ def _add_demo(commands: Any) -> None:
 
 def _add_convert(commands: Any) -> None:
     command = _command(commands, "convert", "Turn a model into a design folder.", ("commands", "convert"))
-    command.add_argument("model", metavar="MODEL", help=".skops, .npz, .safetensors or .csv file of a model")
+    command.add_argument(
+        "model",
+        metavar="MODEL",
+        help=".skops: a fitted estimator; .npz: arrays prototypes (rows, features) and labels (rows); .safetensors: "
+        "the same; .csv: a prototype a row, its label in the last column, header optional",
+    )
     command.add_argument("-o", "--output", metavar="DIR", required=True, help="design folder to write")
     command.add_argument(
-        "--calibration", metavar="FILE", help="vectors that span what the chip will see, such as the training data"
+        "--calibration",
+        metavar="FILE",
+        help="vectors that span what the chip will see, such as the training data: .csv (a vector a row, header "
+        "optional, a column more than features is the label), .npy, or .npz with X and, if there are labels, y",
     )
     command.add_argument("--vectors", metavar="FILE", help="vectors for the test bench (default: of the calibration)")
     command.add_argument(
-        "--bits", type=_bits, default="auto", metavar="N", help="bits of a component, 1 to 16, or auto"
+        "--bits",
+        type=_bits,
+        default="auto",
+        metavar="N",
+        help="bits of a component, 1 to 16; auto (default): the fewest that lose no more than --max-loss on the "
+        "calibration vectors, and 8 without these",
     )
     command.add_argument("--max-loss", type=float, metavar="SHARE", help="what --bits auto may lose (default: 0.005)")
     _board(command, "icebreaker", "board to size the grid for (default: icebreaker)")
@@ -216,14 +246,16 @@ def _add_simulate(commands: Any) -> None:
     command.add_argument(
         "--vectors", metavar="FILE", help="queries, with labels if there are some (default: those in tb/)"
     )
-    command.add_argument("--level", default="rtl", choices=("rtl", "netlist", "bitstream"), help="what is simulated")
+    command.add_argument(
+        "--level", default="rtl", choices=("rtl",), help="what is simulated: rtl, the Verilog of the folder (default)"
+    )
     command.add_argument(
         "--simulator",
         default="verilator",
         choices=("verilator", "icarus"),
         help="verilator: compiled, all queries; icarus: the cocotb bench on an installed Icarus Verilog",
     )
-    command.add_argument("--junit", metavar="FILE", help="run the cocotb bench too, and write its results there")
+    command.add_argument("--junit", metavar="FILE", help="run the cocotb bench too, and write all results there")
     command.add_argument("--stalls", action="store_true", help="random pauses on both sides, and resets in between")
     _json(command)
 
@@ -257,7 +289,17 @@ def _add_predict(commands: Any) -> None:
     )
     _folder(command)
     command.add_argument("vectors", metavar="FILE", help="queries")
-    command.add_argument("--port", metavar="PORT", help="serial port of the board, such as /dev/ttyUSB0")
+    command.add_argument(
+        "--port",
+        metavar="PORT",
+        help="serial port of the board, such as /dev/ttyUSB1 (default: the golden model answers)",
+    )
+    command.add_argument(
+        "--timeout", type=_seconds, default=1.0, metavar="S", help="seconds to wait for the board (default: 1)"
+    )
+    command.add_argument(
+        "--retries", type=_count, default=4, metavar="N", help="how often a query is sent again (default: 4)"
+    )
     command.add_argument("--output", metavar="FILE", help="write there instead of to stdout")
     _json(command)
 

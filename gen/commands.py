@@ -23,14 +23,14 @@ from prototile.design import Design, Verification, compare
 from prototile.design import convert as convert_model
 from prototile.errors import BoardError, DigestError, InputError, ModelFileError
 from prototile.files import load_model, load_vectors
-from prototile.folder import BENCH_VECTORS, CORE_FILE, chip, load
+from prototile.folder import BENCH_VECTORS, CORE_FILE, check_place, chip, load
 from prototile.record import RECORD_DTYPE, Status
-from prototile.report import Values, built, read_report, simulated, update_report, write_whole
-from prototile.sim.bench import BenchResult, choose_vectors, run_bench, write_bench
+from prototile.report import Values, benched, built, doubts, read_report, simulated, update_report, write_whole
+from prototile.sim.bench import BenchResult, Case, choose_vectors, publish, run_bench, write_bench
 from prototile.sim.verilated import Stalls, VerilatedCore
 
 #: Columns that ``predict`` prints, after the label.
-_COLUMNS = ("prototype", "distance", "margin", "status", "tie", "saturated")
+_COLUMNS = ("prototype", "distance", "runner_up", "margin", "status", "tie", "saturated")
 #: With ``--stalls``: share of cycles in which either side pauses, and resets in multiples of a query's time.
 _PAUSES = 0.25
 _RESET_QUERIES = 24
@@ -42,9 +42,12 @@ _SHOWN = 3
 
 def convert(options: Namespace) -> int:
     """``prototile convert``."""
+    from prototile.boards.board import board
     from prototile.summary import summary
 
     folder = Path(options.output)
+    board(options.board)
+    check_place(folder)
     with Steps() as steps, steps.lane() as progress:
         progress(f"Reading {options.model}")
         model = load_model(options.model, trust_pickle=options.trust_pickle)
@@ -81,12 +84,15 @@ def convert(options: Namespace) -> int:
 
 def simulate(options: Namespace) -> int:
     """``prototile simulate``."""
-    if options.level != "rtl":
-        raise InputError(f"level {options.level} cannot be simulated yet; use --level rtl.")
     folder = Path(options.folder)
     with Steps() as steps, steps.lane() as progress:
         design = load(folder)
         queries = Queries.of(design, folder, options.vectors)
+        if queries.are_prototypes_of(design):
+            steps.note(
+                f"prototile: warning: {folder} holds no vectors but the model's own prototypes, so only these are "
+                "played; name a file with --vectors."
+            )
         verification, bench = None, None
         if options.simulator == "verilator":
             progress(f"Simulating {len(queries.components)} queries, compiled")
@@ -95,12 +101,17 @@ def simulate(options: Namespace) -> int:
         if options.junit is not None or options.simulator == "icarus":
             progress(f"Running the cocotb test bench with {options.simulator}")
             bench = bench_of(design, folder, options)
+        if options.junit is not None and bench is not None:
+            with writing(options.junit):
+                publish(bench.junit, Path(options.junit), [] if verification is None else [_case(verification)])
         values: Values = {}
         if verification is not None:
             values = simulated(
                 design, verification, X=queries.X, y=queries.y, bench=bench, bench_simulator=options.simulator
             )
-            update_report(folder, design, values)
+        elif bench is not None:
+            values = benched(bench, options.simulator)
+        update_report(folder, design, values)
     found = _simulation(options, values, verification, bench)
     show(options, found, lambda: _table(_simulation_lines(options, values, verification, bench)))
     failed = (verification is not None and not verification.ok) or (bench is not None and not bench.ok)
@@ -123,8 +134,14 @@ def build(options: Namespace) -> int:
     lines = [("bitstream", str(report.bitstream)), ("load it", load_command)]
     extra = {"bitstream": str(report.bitstream), "load": load_command}
     show(options, values | extra, lambda: summary(values), lines)
+    wrong = doubts(values)
+    if wrong is not None:
+        Steps().note(
+            f"prototile: warning: the Verilog of this bitstream was found wrong when it was simulated: {wrong}; "
+            "convert the model again, and report it if that does not help."
+        )
     report.check_timing()
-    return 0
+    return 0 if wrong is None else 1
 
 
 def report(options: Namespace) -> int:
@@ -169,9 +186,10 @@ def predict(options: Namespace) -> int:
     else:
         with Steps() as steps, steps.lane() as progress:
             progress(f"Classifying {len(X)} vectors on {options.port}")
-            records = ask_board(design, options.port, X)
+            records = ask_board(design, options.port, X, timeout=options.timeout, retries=options.retries)
     labels = design.labels(records)
-    text = _answers_json(labels, records) if options.json else _answers_csv(labels, records)
+    answers = _answers(design, records)
+    text = json.dumps(answers, indent=2) + "\n" if options.json else _answers_csv(answers)
     if options.output is None:
         sys.stdout.write(text)
     else:
@@ -242,6 +260,11 @@ class Queries:
             raise ModelFileError(f"{file} holds no queries of this design; name a file with --vectors.")
         return cls(components=components.astype(np.int64), saturated=saturated.astype(np.int64))
 
+    def are_prototypes_of(self, design: Design) -> bool:
+        """Whether these are what a folder's test bench holds if no vectors were given."""
+        prototypes = design.quantised.exemplars[:BENCH_VECTORS]
+        return not self.saturated.any() and np.array_equal(self.components, prototypes)
+
 
 def _integers(values: NDArray[Any], shape: tuple[int, ...], largest: int) -> bool:
     """Whether there are integers from 0 to `largest`, in this shape."""
@@ -290,10 +313,9 @@ def bench_folder(design: Design, simulator: str) -> Path:
 
 def bench_of(design: Design, folder: Path, options: Namespace) -> BenchResult:
     """Run the cocotb test bench of a design folder, on the vectors of a file if one is named."""
-    junit = None if options.junit is None else Path(options.junit)
     where = bench_folder(design, options.simulator)
     if options.vectors is None:
-        return run_bench(folder, simulator=options.simulator, build=where, junit=junit)
+        return run_bench(folder, simulator=options.simulator, build=where)
     queries = Queries.of(design, folder, options.vectors)
     source = where / "design"
     shutil.rmtree(source, ignore_errors=True)
@@ -301,7 +323,7 @@ def bench_of(design: Design, folder: Path, options: Namespace) -> BenchResult:
     shutil.copyfile(core_file(folder), source / CORE_FILE)
     records = design.golden.decide(queries.components, queries.saturated)
     write_bench(source, design.config, queries.components, queries.saturated, records)
-    return run_bench(source, simulator=options.simulator, build=where / "run", junit=junit)
+    return run_bench(source, simulator=options.simulator, build=where / "run")
 
 
 def core_file(folder: Path) -> Path:
@@ -312,7 +334,7 @@ def core_file(folder: Path) -> Path:
     return file
 
 
-def ask_board(design: Design, port: str, X: Any) -> NDArray[np.void]:
+def ask_board(design: Design, port: str, X: Any, *, timeout: float = 1.0, retries: int = 4) -> NDArray[np.void]:
     """Decision records from the chip at a serial port, once its digest is known to be the design's.
 
     Raises
@@ -325,7 +347,7 @@ def ask_board(design: Design, port: str, X: Any) -> NDArray[np.void]:
     from prototile.boards import driver
 
     try:
-        with driver.Driver.open(port, chip(design)) as connected:
+        with driver.Driver.open(port, chip(design), timeout=timeout, retries=retries) as connected:
             return connected.decide(X).astype(RECORD_DTYPE)
     except driver.DigestMismatch as error:
         raise DigestError(str(error)) from error
@@ -371,21 +393,27 @@ def show(options: Namespace, values: Any, table: Callable[[], Any], lines: Seque
     if options.json:
         print(json.dumps(values, indent=2, allow_nan=False))  # noqa: T201 (the document)
         return
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.text import Text
 
-    class Output(Console):
-        def on_broken_pipe(self) -> None:
-            # Called while that error is handled: it goes on to where the exit status is chosen, instead of ending here.
-            raise
-
-    console = Output(highlight=False)
+    console = Console(highlight=False)
     if not console.is_terminal:
-        console = Output(highlight=False, width=_WIDE)
-    console.print(table())
-    width = max((len(name) for name, _ in lines), default=0)
-    for name, text in lines:
-        console.print(Text.assemble((f"{name:{width}}  ", "cyan"), text), soft_wrap=True)
+        console = Console(highlight=False, width=_WIDE)
+    shown = table()
+    names = [*(cell_len(str(cell)) for cell in shown.columns[0].cells), *(len(name) for name, _ in lines)]
+    width = max(names, default=0)
+    if lines:
+        shown.columns[0].min_width = width
+    with console.capture() as capture:
+        console.print(shown)
+        for name, text in lines:
+            console.print(Text.assemble((f"{name:{width}}  ", "cyan"), text), soft_wrap=True)
+    text = capture.get()
+    if not console.is_terminal:
+        # Columns are filled up with blanks, which only a terminal's colours need.
+        text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+    sys.stdout.write(text)
 
 
 def plain(value: Any) -> Any:
@@ -393,6 +421,18 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _case(verification: Verification) -> Case:
+    """The comparison of all queries, as it stands among the results of the test bench."""
+    name = f"all_queries_at_level_{verification.level}"
+    if verification.ok:
+        return Case(name=name)
+    lines = [f"{verification.mismatches} of {verification.rows} queries are not answered as by the golden model"]
+    lines += [
+        f"row {row}: {field} is {found}, but must be {golden}" for row, field, golden, found in verification.differences
+    ]
+    return Case(name=name, failure="\n".join(lines))
 
 
 def _stalls(design: Design) -> Stalls:
@@ -463,22 +503,24 @@ def _table(lines: list[tuple[str, str]]) -> Any:
     return table
 
 
-def _answers_csv(labels: NDArray[Any], records: NDArray[np.void]) -> str:
+def _answers_csv(answers: list[dict[str, Any]]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("label", *_COLUMNS))
-    for label, record in zip(labels, records, strict=True):
-        writer.writerow((label, *(_cell(name, record[name]) for name in _COLUMNS)))
+    writer = csv.DictWriter(out, ("label", *_COLUMNS), lineterminator="\n")
+    writer.writeheader()
+    for answer in answers:
+        writer.writerow(
+            {name: int(value) if value is True or value is False else value for name, value in answer.items()}
+        )
     return out.getvalue()
 
 
-def _answers_json(labels: NDArray[Any], records: NDArray[np.void]) -> str:
-    rows = []
-    for label, record in zip(labels, records, strict=True):
-        row = {"label": plain(label)} | {name: plain(record[name]) for name in _COLUMNS}
-        rows.append(row | {"status": Status(int(record["status"])).name.lower()})
-    return json.dumps(rows, indent=2) + "\n"
-
-
-def _cell(name: str, value: Any) -> Any:
-    return Status(int(value)).name.lower() if name == "status" else int(value)
+def _answers(design: Design, records: NDArray[np.void]) -> list[dict[str, Any]]:
+    """Each record by the names of its columns, classes as their labels; None where there is no second class."""
+    answers = []
+    for label, record in zip(design.labels(records), records, strict=True):
+        answer = {"label": plain(label)} | {name: plain(record[name]) for name in _COLUMNS}
+        runner_up = int(record["runner_up"])
+        answer["runner_up"] = None if runner_up < 0 else plain(design.classes[runner_up])
+        answer["status"] = Status(int(record["status"])).name.lower()
+        answers.append(answer)
+    return answers

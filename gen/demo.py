@@ -17,6 +17,7 @@ from prototile.console import Steps
 from prototile.data import DEMO_BITS, Dataset, load_dataset, recipe_of, train_prototypes
 from prototile.design import Design, Verification
 from prototile.design import convert as convert_model
+from prototile.folder import check_place
 from prototile.report import Values, built, simulated, update_report, write_whole
 from prototile.sim.bench import BenchResult, run_bench
 
@@ -68,6 +69,7 @@ def demo(options: Namespace) -> int:
     recipe_of(options.dataset)
     target = board(options.board)
     folder = Path(options.output or f"build/{options.dataset}-{target.name}")
+    check_place(folder)
     # The first call of each tool takes up to a minute: it starts now, while models are trained and converted.
     prepare_tools(target.part)
     with Steps() as steps:

@@ -35,13 +35,13 @@ def save(design: Design, folder: Path, vectors: Any = None) -> Path:
     InputError
         If `folder` is a file, or holds something that is no design.
     """
-    from prototile.boards.workspace import check_replaceable, whole_folder
+    from prototile.boards.workspace import whole_folder
     from prototile.files import save_model
     from prototile.interfaces import interface_verilog
     from prototile.report import converted, write_report
     from prototile.sim.bench import write_bench
 
-    check_replaceable(folder, what="design", ours=_is_design)
+    check_place(folder)
     if vectors is None:
         queries = design.quantised.exemplars[:BENCH_VECTORS]
         saturated = np.zeros(len(queries), dtype=np.int64)
@@ -60,6 +60,19 @@ def save(design: Design, folder: Path, vectors: Any = None) -> Path:
         (fresh / README_FILE).write_text(_readme(design), encoding="utf-8")
         write_report(fresh, design, converted(design))
     return folder
+
+
+def check_place(folder: Path) -> None:
+    """Make sure that a design folder can be written here, before what takes long.
+
+    Raises
+    ------
+    InputError
+        If `folder` is a file, lies in one, or holds something that is no design.
+    """
+    from prototile.boards.workspace import check_replaceable
+
+    check_replaceable(folder, what="design", ours=_is_design)
 
 
 def load(folder: str | os.PathLike[str]) -> Design:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prototile.errors import ModelFileError
+from prototile.folder import CORE_FILE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,10 +157,11 @@ def simulated(
     -------
     dict
         ``ties`` counts rows with a tie, ``saturated`` rows with clipped components. A figure that these rows do not
-        give is None, so that `merge` removes that of earlier rows.
+        give is None, so that `merge` removes that of earlier rows; a bench that did not run leaves its figures alone.
     """
     records = verification.records
     return {
+        **({} if bench is None else benched(bench, bench_simulator)),
         "stage": "simulated",
         "accuracy": None if X is None or y is None else _accuracy(design, X, np.asarray(y), records),
         "agreement": None if X is None else _share(design.model.predict(X) == design.labels(records)),
@@ -169,10 +172,26 @@ def simulated(
             "rows": verification.rows,
             "mismatches": verification.mismatches,
         },
-        "bench": None
-        if bench is None
-        else {"simulator": bench_simulator, "tests": bench.tests, "failures": bench.failures},
     }
+
+
+def benched(bench: BenchResult, simulator: str | None) -> Values:
+    """What the cocotb test bench has shown on `simulator`."""
+    return {
+        "stage": "simulated",
+        "bench": {"simulator": simulator, "tests": bench.tests, "failures": bench.failures},
+    }
+
+
+def doubts(values: Values) -> str | None:
+    """What simulation found wrong with the Verilog of a design, as a clause; None if nothing, or if it never ran."""
+    found = []
+    if values.get("verification", {}).get("mismatches"):
+        verification = values["verification"]
+        found.append(f"{verification['mismatches']} of {verification['rows']} queries were answered wrongly")
+    if values.get("bench", {}).get("failures"):
+        found.append(f"{values['bench']['failures']} of {values['bench']['tests']} cocotb tests failed")
+    return " and ".join(found) or None
 
 
 def built(design: Design, build: BuildReport) -> Values:
@@ -265,22 +284,34 @@ def _is_of(value: Any, kind: Any) -> bool:
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
-def write_report(folder: Path, design: Design, values: Values) -> None:
-    """Write ``report.json`` and ``report.html``; the same input gives the same bytes."""
+def write_report(folder: Path, design: Design, values: Values) -> Values:
+    """Write ``report.json`` and ``report.html``; the same input gives the same bytes.
+
+    Returns
+    -------
+    dict
+        The figures, with the SHA-256 of the Verilog that they are about.
+    """
     from prototile.page import page
 
-    present = merge(values)
+    present = merge(values, {"core_sha256": _core_sha256(folder)})
     write_whole(folder / REPORT_FILE, json.dumps(present, indent=2, allow_nan=False) + "\n")
     write_whole(folder / PAGE_FILE, page(design, present))
+    return present
 
 
 def update_report(folder: Path, design: Design, values: Values) -> Values:
     """Add the figures of a further stage to those of a design folder; returns all."""
     known = read_report(folder)
-    # Figures of another design, or of the same grid before it was converted anew, are worth nothing.
-    together = merge(known if known.get("digest") == design.digest else converted(design), values)
-    write_report(folder, design, together)
-    return together
+    # Figures of another design, of the same grid before it was converted anew, or of other Verilog are worth nothing.
+    same = known["digest"] == design.digest and known.get("core_sha256") == _core_sha256(folder)
+    return write_report(folder, design, merge(known if same else converted(design), values))
+
+
+def _core_sha256(folder: Path) -> str | None:
+    """SHA-256 of the Verilog in a design folder; None if there is none."""
+    file = folder / CORE_FILE
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
 
 def _estimated(design: Design, target: Board) -> Values:

@@ -117,8 +117,8 @@ def _text(text: str, style: str = "") -> Any:
     return Text(text, style)
 
 
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def _count(count: int, noun: str, plural: str = "s") -> str:
+    return f"{number(count)} {noun}{'' if count == 1 else plural}"
 
 
 def _model(values: dict[str, Any]) -> tuple[str, str]:
@@ -161,11 +161,14 @@ def _quality(values: dict[str, Any]) -> list[tuple[str, str]]:
     if "verification" in values:
         found, ties, clipped = values["verification"], number(values["ties"]), number(values["saturated"])
         rows = f"{number(found['rows'])} queries at level {found['level']}"
-        lines.append(("verified", f"{rows}, {found['mismatches']} mismatches in any field"))
+        failed = "FAILED: " if found["mismatches"] else ""
+        lines.append(("verified", f"{failed}{rows}, {_count(found['mismatches'], 'mismatch', 'es')} in any field"))
         lines.append(("ties", f"{ties} queries with a tie, {clipped} with clipped components"))
     if "bench" in values:
         bench = values["bench"]
-        lines.append(("bench", f"{bench['tests']} cocotb tests with {bench['simulator']}, {bench['failures']} failed"))
+        failed = "FAILED: " if bench["failures"] else ""
+        tests = f"{bench['tests']} cocotb tests with {bench['simulator']}, {bench['failures']} failed"
+        lines.append(("bench", f"{failed}{tests}"))
     return lines
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -238,7 +238,6 @@ def run_bench(
     simulator: str = "verilator",
     build: Path | None = None,
     count: int | None = None,
-    junit: Path | None = None,
     seed: int = 1,
     timeout: float = 900.0,
 ) -> BenchResult:
@@ -255,8 +254,6 @@ def run_bench(
         runs left there is replaced. Default: a new temporary folder, of which log and results stay.
     count
         Use so many vectors only, from the first on; None for all.
-    junit
-        Where the results are copied to.
     seed
         Of stalls and pauses.
     timeout
@@ -294,8 +291,6 @@ def run_bench(
         keep_runtime(objects, kept)
     if build is None:
         shutil.rmtree(objects)
-    if junit is not None:
-        _publish(result.junit, junit)
     return result
 
 
@@ -379,12 +374,52 @@ def _result(bench: Path, log: Path) -> BenchResult:
     return BenchResult(tests=tests, failures=failures, failed=tuple(failed), junit=results, log=log)
 
 
-def _publish(results: Path, target: Path) -> None:
-    """Copy the results without what belongs to this machine and moment."""
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A test case of another check than the bench.
+
+    Attributes
+    ----------
+    name
+        What is checked.
+    failure
+        What was found wrong: a line, and more lines of details; None if nothing was.
+    """
+
+    name: str
+    failure: str | None = None
+
+
+def publish(results: Path, target: Path, cases: Sequence[Case] = ()) -> None:
+    """Write the results of the test bench as JUnit XML, without what belongs to this machine and moment.
+
+    Parameters
+    ----------
+    results
+        What `run_bench` left.
+    target
+        The file to write; its folder is made if it does not exist.
+    cases
+        Results of other checks, which become a suite of their own.
+    """
     text = results.read_text(encoding="utf-8").replace(str(results.parent.resolve()), "tb")
     root = ElementTree.fromstring(text)
     for suite in root.iter("testsuite"):
         for name in ("timestamp", "hostname"):
             suite.attrib.pop(name, None)
+    if cases:
+        root.append(_suite(cases))
     target.parent.mkdir(parents=True, exist_ok=True)
     ElementTree.ElementTree(root).write(target, encoding="utf-8", xml_declaration=True)
+
+
+def _suite(cases: Sequence[Case]) -> ElementTree.Element:
+    failures = sum(case.failure is not None for case in cases)
+    counts = {"tests": str(len(cases)), "failures": str(failures), "errors": "0", "skipped": "0"}
+    suite = ElementTree.Element("testsuite", {"name": "prototile", **counts})
+    for case in cases:
+        element = ElementTree.SubElement(suite, "testcase", classname="prototile", name=case.name)
+        if case.failure is not None:
+            message = case.failure.splitlines()[0]
+            ElementTree.SubElement(element, "failure", message=message).text = case.failure
+    return suite

@@ -105,7 +105,10 @@ def compile_verilog(
 def _run(command: list[str], folder: Path, environment: dict[str, str], log: TextIO) -> None:
     log.write(f"$ {' '.join(command)}\n")
     log.flush()
-    result = subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
+    try:
+        result = subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
+    except FileNotFoundError:
+        raise ToolError(f"{command[0]} was not found; install it") from None
     if result.returncode:
         raise ToolError(f"{command[0]} failed on the generated Verilog: see {log.name}")
 
@@ -115,7 +118,10 @@ def runtime_key(environment: dict[str, str], *flags: tuple[str, ...]) -> str:
     version = subprocess.run(
         ["verilator", "--version"], env=environment, capture_output=True, text=True, check=True
     ).stdout
-    compiler = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=True).stdout
+    try:
+        compiler = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=True).stdout
+    except FileNotFoundError:
+        raise ToolError("the C++ compiler g++ was not found; install it (Debian: apt-get install g++)") from None
     return hashlib.sha256(repr((version, compiler, flags)).encode()).hexdigest()[:16]
 
 

@@ -1,10 +1,12 @@
 import csv
 import io
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -13,7 +15,10 @@ import prototile as pt
 from prototile.boards import driver
 from prototile.boards.report import BuildReport
 from prototile.cli import main
+from prototile.design import compare
 from prototile.files import save_model
+from prototile.report import simulated, update_report
+from prototile.sim.bench import BenchResult
 
 
 @pytest.fixture(name="run")
@@ -378,6 +383,14 @@ def test_foreign_folder_is_left_alone(refuse, model, tmp_path):
     write(tmp_path / "thesis" / "thesis.txt", "years of work")
     assert "holds something that is no design" in refuse("convert", model, "-o", tmp_path / "thesis")
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["thesis.txt"]
+    # It is noticed before the work begins.
+    assert "holds something that is no design" in refuse("convert", tmp_path / "later.npz", "-o", tmp_path / "thesis")
+    assert "holds something that is no design" in refuse("demo", "digits", "-o", tmp_path / "thesis")
+
+
+def test_unknown_board_is_noticed_first(refuse, tmp_path):
+    words = ("convert", tmp_path / "later.npz", "-o", tmp_path / "design", "--board", "icebraker")
+    assert "did you mean icebreaker" in refuse(*words)
 
 
 def test_place_that_cannot_be_written(refuse, model, tmp_path):
@@ -411,7 +424,12 @@ def test_report(run, folder):
     assert json.loads(out) == json.loads((folder / "report.json").read_text())
     status, out, _ = run("report", folder)
     assert status == 0
-    assert f"page  {folder / 'report.html'}" in out.splitlines()
+    *table, page = out.splitlines()
+    assert page.split() == ["page", str(folder / "report.html")]
+    # The line stands in the table's columns, which are not filled up with blanks.
+    assert table[0].startswith("converted for icebreaker")
+    assert {re.match(r"[a-z ]+  +", line).end() for line in table[1:]} == {page.index(str(folder))}
+    assert all(line == line.rstrip() for line in table)
 
 
 @pytest.mark.parametrize("command", ["report", "simulate", "build"])
@@ -445,7 +463,7 @@ def test_predict_prints_a_table(run, folder, vectors, small_design, small_data):
     rows = list(csv.DictReader(io.StringIO(out)))
     records = small_design.decide(small_data[0])
     assert status == 0
-    assert list(rows[0]) == ["label", "prototype", "distance", "margin", "status", "tie", "saturated"]
+    assert list(rows[0]) == ["label", "prototype", "distance", "runner_up", "margin", "status", "tie", "saturated"]
     assert [row["label"] for row in rows] == small_design.labels(records).tolist()
     for name in ("prototype", "distance", "margin", "tie", "saturated"):
         assert [int(row[name]) for row in rows] == records[name].astype(int).tolist()
@@ -454,12 +472,42 @@ def test_predict_prints_a_table(run, folder, vectors, small_design, small_data):
     assert lines == [f"{right} of 60 labels are right ({100 * right / 60:.1f} %)"]
 
 
+def test_runner_up_is_empty_without_another_class(run, tmp_path, vectors):
+    pt.convert(pt.PrototypeModel([[0, 0], [7, 7]], ["only", "only"])).save(tmp_path / "design")
+    (tmp_path / "queries.csv").write_text("1,2\n")
+    words = ("predict", tmp_path / "design", tmp_path / "queries.csv")
+    (row,) = csv.DictReader(io.StringIO(run(*words)[1]))
+    assert (row["label"], row["runner_up"]) == ("only", "")
+    assert json.loads(run(*words, "--json")[1])[0]["runner_up"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--timeout", "0"], "must be a positive number, not '0'"),
+        (["--timeout", "nan"], "must be a positive number, not 'nan'"),
+        (["--retries", "-1"], "must be an integer that is not negative, not '-1'"),
+        (["--retries", "1.5"], "must be an integer that is not negative, not '1.5'"),
+    ],
+)
+def test_bad_patience_is_refused(refuse, folder, vectors, words, part):
+    assert part in refuse("predict", folder, vectors, *words)
+
+
+def test_predict_waits_as_long_as_it_is_told(refuse, folder, vectors, monkeypatch):
+    monkeypatch.setattr(driver.serial, "serial_for_url", lambda *words, **options: SilentPort())
+    sentence = refuse("predict", folder, vectors, "--port", "mute", "--timeout", "0.01", "--retries", "2")
+    assert "the chip on mute did not serve a request in 3 attempts of 0.01 s" in sentence
+
+
 def test_predict_as_json_and_into_a_file(run, folder, vectors, tmp_path):
     status, out, _ = run("predict", folder, vectors, "--json")
     rows = json.loads(out)
     assert status == 0
     assert len(rows) == 60
-    assert set(rows[0]) == {"label", "prototype", "distance", "margin", "status", "tie", "saturated"}
+    assert set(rows[0]) == {"label", "prototype", "distance", "runner_up", "margin", "status", "tie", "saturated"}
+    assert {row["runner_up"] for row in rows} <= {"ash", "birch", "cedar"}
+    assert all(row["runner_up"] != row["label"] for row in rows)
     status, out, _ = run("predict", folder, vectors, "--json", "--output", tmp_path / "answers.json")
     assert (status, out) == (0, "")
     assert json.loads((tmp_path / "answers.json").read_text()) == rows
@@ -492,6 +540,21 @@ def test_output_that_cannot_be_written(refuse, folder, tmp_path):
 def test_missing_port(refuse, folder, vectors):
     sentence = refuse("predict", folder, vectors, "--port", "/dev/ttyNoSuchPort")
     assert "there is no port /dev/ttyNoSuchPort" in sentence
+
+
+class SilentPort:
+    """A port with nothing at its end."""
+
+    timeout = 0.0
+
+    def write(self, data):
+        return len(data)
+
+    def read(self, size=1):
+        return b""
+
+    def close(self):
+        pass
 
 
 class ChipOnALine:
@@ -580,8 +643,9 @@ def test_exchanged_model_is_noticed(refuse, folder, vectors, small_model, comman
 
 
 @pytest.mark.parametrize("level", ["netlist", "bitstream"])
-def test_levels_to_come_are_refused(refuse, folder, level):
-    assert f"level {level} cannot be simulated yet" in refuse("simulate", folder, "--level", level)
+def test_levels_to_come_are_not_offered(run, refuse, folder, level):
+    assert f"invalid choice: '{level}'" in refuse("simulate", folder, "--level", level)
+    assert level not in run("simulate", "--help")[1]
 
 
 @pytest.mark.parametrize(
@@ -629,14 +693,23 @@ def test_simulate(run, folder, vectors, tmp_path):
     report = json.loads((folder / "report.json").read_text())
     assert report["stage"] == "simulated"
     assert report["verification"] == {"level": "rtl", "rows": 60, "mismatches": 0}
-    status, out, _ = run("simulate", folder, "--stalls", "--junit", tmp_path / "junit.xml")
+    status, out, lines = run("simulate", folder, "--stalls", "--junit", tmp_path / "junit.xml")
     assert status == 0
     assert "16 at level rtl" in out
-    assert "<testsuite" in (tmp_path / "junit.xml").read_text()
+    assert not any("warning" in line for line in lines)
+    cases = ElementTree.parse(tmp_path / "junit.xml").getroot().findall("testsuite/testcase")
+    assert {"back_to_back", "all_queries_at_level_rtl"} <= {case.get("name") for case in cases}
     report = json.loads((folder / "report.json").read_text())
     assert report["bench"]["failures"] == 0
     assert report["bench"]["tests"] > 0
     assert "accuracy" not in report
+    # Other vectors say nothing against the bench; other Verilog does.
+    assert run("simulate", folder, "--vectors", vectors)[0] == 0
+    assert json.loads((folder / "report.json").read_text())["bench"] == report["bench"]
+    core = folder / "rtl/prototile_core.v"
+    core.write_text(core.read_text() + "// changed\n")
+    assert run("simulate", folder, "--vectors", vectors)[0] == 0
+    assert "bench" not in json.loads((folder / "report.json").read_text())
 
 
 @pytest.mark.tools
@@ -650,7 +723,59 @@ def test_wrong_hardware_is_answered_with_no(run, folder, vectors, small_model, t
     assert status == 1
     assert "but must be" in out
     assert "failed" in out
-    assert json.loads((folder / "report.json").read_text())["verification"]["mismatches"] > 0
+    wrong = json.loads((folder / "report.json").read_text())["verification"]["mismatches"]
+    assert wrong > 0
+    (case,) = ElementTree.parse(tmp_path / "junit.xml").findall("testsuite/testcase[@name='all_queries_at_level_rtl']")
+    assert case.find("failure").get("message") == f"{wrong} of 60 queries are not answered as by the golden model"
+
+
+def test_bitstream_of_wrong_hardware_is_answered_with_no(run, folder, small_design, small_data, monkeypatch):
+    golden = small_design.decide(small_data[0])
+    found = golden.copy()
+    found["margin"] += 1
+    bench = BenchResult(tests=8, failures=2, failed=("a", "b"), junit=folder, log=folder)
+    verification = compare(golden, found, level="rtl", cycles=1)
+    update_report(folder, small_design, simulated(small_design, verification, bench=bench, bench_simulator="icarus"))
+    monkeypatch.setattr("prototile.commands.build_into", lambda *words, **options: built_report(folder))
+    status, out, lines = run("build", folder)
+    assert status == 1
+    assert "FAILED: 60 queries at level rtl, 60 mismatches in any field" in out
+    assert "FAILED: 8 cocotb tests with icarus, 2 failed" in out
+    assert lines[-1].startswith("prototile: warning: the Verilog of this bitstream was found wrong")
+    assert "60 of 60 queries were answered wrongly and 2 of 8 cocotb tests failed" in lines[-1]
+    assert json.loads((folder / "report.json").read_text())["stage"] == "built"
+    # The verdict was on other Verilog than that which is built now.
+    core = folder / "rtl/prototile_core.v"
+    core.write_text(core.read_text() + "// changed\n")
+    status, out, lines = run("build", folder)
+    assert (status, [line for line in lines if "warning" in line]) == (0, [])
+    assert "verified" not in out
+
+
+def built_report(folder, **changes):
+    values = {
+        "device": "iCE40UP5K-SG48",
+        "board": "icebreaker",
+        "lut": 800,
+        "available": {"lut": 5280},
+        "fmax_mhz": 40.0,
+        "target_mhz": 36.0,
+        "timing_met": True,
+        "seed": 1,
+        "digest": "0" * 64,
+        "folder": folder / "boards" / "icebreaker",
+        "bitstream_file": "chip.bin",
+    }
+    return BuildReport(**values | changes)
+
+
+@pytest.mark.tools
+def test_prototypes_as_the_only_vectors_are_told_of(run, small_design, tmp_path):
+    small_design.save(tmp_path / "design")
+    status, _, lines = run("simulate", tmp_path / "design")
+    assert status == 0
+    (line,) = [line for line in lines if "warning" in line]
+    assert "holds no vectors but the model's own prototypes" in line
 
 
 @pytest.mark.tools
@@ -660,6 +785,9 @@ def test_simulate_with_icarus(run, folder, vectors, tmp_path):
     status, out, _ = run("simulate", folder, *words, "--json")
     assert status == 0
     assert json.loads(out)["bench"]["failures"] == 0
+    report = json.loads((folder / "report.json").read_text())
+    assert (report["stage"], report["bench"]["simulator"]) == ("simulated", "icarus")
+    assert run("report", folder)[0] == 0
 
 
 @pytest.mark.tools
@@ -688,19 +816,7 @@ def test_demonstration_from_training_to_bitstream(run, tmp_path):
 
 
 def test_missed_clock_is_answered_with_no(run, folder, monkeypatch):
-    missed = BuildReport(
-        device="iCE40UP5K-SG48",
-        board="icebreaker",
-        lut=800,
-        available={"lut": 5280},
-        fmax_mhz=30.0,
-        target_mhz=36.0,
-        timing_met=False,
-        seed=1,
-        digest="0" * 64,
-        folder=folder / "boards" / "icebreaker",
-        bitstream_file="chip.bin",
-    )
+    missed = built_report(folder, fmax_mhz=30.0, timing_met=False)
     monkeypatch.setattr("prototile.commands.build_into", lambda *words, **options: missed)
     status, out, lines = run("build", folder)
     assert status == 1

@@ -3,8 +3,10 @@
 import json
 import re
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from prototile.hardware import core
 from prototile.nodes import Nodes
 from prototile.record import RECORD_DTYPE, Status
 from prototile.rtl.top import CoreTop
-from prototile.sim.bench import announced_tests, choose_vectors, run_bench, write_bench
+from prototile.sim.bench import Case, announced_tests, choose_vectors, publish, run_bench, write_bench
 from prototile.sim.golden import GoldenModel
 from prototile.verilog import to_verilog
 
@@ -227,17 +229,23 @@ def test_input_that_contradicts_itself_is_refused(
 def test_good_core_passes(design: Path, tmp_path: Path, simulator: str) -> None:
     before = contents(design)
     junit = tmp_path / "reports" / "bench.xml"
-    result = run_bench(design, simulator=simulator, build=tmp_path / "build", junit=junit, seed=5)
+    result = run_bench(design, simulator=simulator, build=tmp_path / "build", seed=5)
     assert (result.ok, result.tests, result.failures, result.failed) == (True, len(TESTS), 0, ())
     assert contents(design) == before
     log = result.log.read_text()
     assert "seed 5, 10 vectors" in log
     assert re.search(r"reset while a record waits +[1-9]", log)
+    publish(result.junit, junit, [Case(name="other"), Case(name="another", failure="2 < 3\nrow 1")])
     published = junit.read_text()
     assert [f'name="{name}"' in published for name in TESTS] == [True] * len(TESTS)
     assert 'value="tb/test_core.py"' in published
     assert "hostname" not in published
     assert str(tmp_path) not in published
+    root = ElementTree.fromstring(published)
+    other, another = root.findall("testsuite")[-1]
+    assert (other.get("name"), list(other)) == ("other", [])
+    assert [(failure.get("message"), failure.text) for failure in another] == [("2 < 3", "2 < 3\nrow 1")]
+    assert sum(int(suite.get("failures", 0)) for suite in root.iter("testsuite")) == 1
 
 
 #: One fault each: what to replace in the Verilog, and the tests that must find it (others may, too).
@@ -251,6 +259,18 @@ FAULTS = {
     "no reset": (r"(record_valid\),\n    \.rst)\(rst\)", r"\1(1'h0)", {"reset_in_mid_query"}),
     "no drop": (r"query_drop, (query_last, query_data \})", r"1'h0, \1", {"dropped_and_damaged_queries"}),
 }
+
+
+def test_missing_cocotb_is_said_in_a_sentence(tmp_path: Path, vectors: Vectors) -> None:
+    folder = vectors.write(tmp_path)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "make").symlink_to(str(shutil.which("make")))
+    (programs / "sh").symlink_to("/bin/sh")
+    result = subprocess.run(["make"], cwd=folder, env={"PATH": str(programs)}, capture_output=True, text=True)
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert "cocotb was not found: activate the environment in which it is installed" in line
 
 
 @pytest.mark.tools
@@ -294,11 +314,12 @@ def test_wrong_expected_record_is_found(design: Path, tmp_path: Path, vectors: V
     wrong["margin"][0] += 1
     Vectors(vectors.queries, vectors.saturated, wrong).write(design)
     junit = tmp_path / "bench.xml"
-    result = run_bench(design, simulator=EITHER, build=tmp_path / "build", count=FEW, junit=junit)
+    result = run_bench(design, simulator=EITHER, build=tmp_path / "build", count=FEW)
     assert (result.ok, result.tests) == (False, len(TESTS))
     assert {"back_to_back", "latency_of_one_query", "random_stalls"} <= set(result.failed)
     margin = int(vectors.records["margin"][0])
     assert f"vector 0, record 0 of this test: margin {margin}, not {margin + 1}" in result.log.read_text()
+    publish(result.junit, junit)
     assert "<failure" in junit.read_text()
 
 
