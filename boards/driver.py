@@ -976,7 +976,7 @@ def read_vectors(path: str | Path, features: int) -> NDArray[np.float64]:
     """Read queries from a ``.csv`` file, a header being optional, or a ``.npy`` file.
 
     The first row of a ``.csv`` file is a header if all its fields are names: none is a number, none is empty or stands
-    for a missing value (``NA``).
+    for a missing value (``NA``). One column more than `features`, in all rows, holds labels, which are left out.
 
     Raises
     ------
@@ -996,6 +996,8 @@ def read_vectors(path: str | Path, features: int) -> NDArray[np.float64]:
         raise VectorError(f"cannot read {path} ({error.strerror}): name a .csv or .npy file of queries") from None
     except (ValueError, TypeError, EOFError, MemoryError, csv.Error) as error:
         raise VectorError(f"{path} does not hold numbers ({error}): name a .csv or .npy file of queries") from None
+    if all(len(row) == features + 1 for _, row in rows):
+        rows = [(number, row[:-1]) for number, row in rows]
     for number, row in rows:
         if len(row) != features:
             raise VectorError(
@@ -1042,33 +1044,43 @@ def _print_decisions(driver: Driver, vectors: NDArray[np.float64], out: TextIO) 
     records = driver.decide(vectors)
     labels = driver.chip.labels(records["label"], records["status"] == UNKNOWN)
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("label", "prototype", "distance", "margin", "status"))
+    writer.writerow(("label", "prototype", "distance", "runner_up", "margin", "status"))
     for label, record in zip(labels, records, strict=True):
-        writer.writerow(
-            (label, record["prototype"], record["distance"], record["margin"], STATUS_NAMES[record["status"]])
-        )
+        second = "" if record["runner_up"] < 0 else driver.chip.classes[record["runner_up"]]
+        numbers = (record["prototype"], record["distance"], second, record["margin"])
+        writer.writerow((label, *numbers, STATUS_NAMES[record["status"]]))
 
 
 def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:
     """Run from a terminal; the exit status is 0 done, 1 the self-test failed, 2 anything else went wrong."""
     out = out or sys.stdout
     parser = argparse.ArgumentParser(
-        prog="prototile_driver.py", description="Asks a prototile chip over a serial port."
+        prog="prototile_driver.py",
+        description="Asks a prototile chip over a serial port; needs NumPy and pyserial only.",
+        epilog="examples: prototile_driver.py /dev/ttyUSB1 vectors.csv (prints an answer a row, as CSV); "
+        "prototile_driver.py /dev/ttyUSB1 --identify --self-test. An iCEBreaker or iCE40-HX8K board has two ports, and "
+        "the chip is at the second. In vectors.csv a row is a query, and a column more than the features is ignored.",
     )
-    parser.add_argument("port", help="serial port, for example /dev/ttyUSB0")
+    parser.add_argument("port", help="serial port, for example /dev/ttyUSB1")
     parser.add_argument("vectors", nargs="?", help="queries: a .csv file (header optional) or a .npy file")
     parser.add_argument("--chip", default=str(Path(__file__).with_name("chip.json")), help="description of the chip")
     parser.add_argument("--baud", type=int, help="bits a second, if others than the chip's")
-    parser.add_argument("--timeout", type=float, default=1.0, help="seconds to wait for an answer")
+    parser.add_argument("--timeout", type=float, default=1.0, help="seconds to wait for an answer (default: 1)")
+    parser.add_argument("--retries", type=int, default=4, help="how often a request is sent again (default: 4)")
     parser.add_argument("--identify", action="store_true", help="print what the chip says about itself")
     parser.add_argument("--self-test", action="store_true", help="let the chip recognise its own prototypes")
     options = parser.parse_args(arguments)
+    if not 0 < options.timeout < float("inf"):
+        parser.error(f"--timeout must be a positive number, not {options.timeout:g}")
+    if options.retries < 0:
+        parser.error(f"--retries must not be negative, not {options.retries}")
     if not (options.vectors or options.identify or options.self_test):
         parser.error("nothing to do: name a file of vectors, or use --identify or --self-test")
     try:
         chip = Chip.load(options.chip)
         vectors = read_vectors(options.vectors, chip.features) if options.vectors else None
-        with Driver.open(options.port, chip, baud=options.baud, timeout=options.timeout) as driver:
+        patience = {"timeout": options.timeout, "retries": options.retries}
+        with Driver.open(options.port, chip, baud=options.baud, **patience) as driver:
             if options.identify:
                 for name, value in vars(driver.identify()).items():
                     out.write(f"{name}: {value}\n")

@@ -858,15 +858,17 @@ def run_main(tmp_path, board, *arguments):
 def test_the_terminal_prints_decisions(tmp_path):
     X = queries(6, seed=9)
     path = tmp_path / "vectors.csv"
-    np.savetxt(path, X, delimiter=",", header="a,b,c,d,e", comments="")
+    # As prototile's own commands write them: the label stands in a last column.
+    np.savetxt(path, np.column_stack([X, np.arange(6)]), delimiter=",", header="a,b,c,d,e,label", comments="")
     with FakeChip() as board:
-        status, text = run_main(tmp_path, board, str(path))
+        status, text = run_main(tmp_path, board, str(path), "--retries", "2")
     lines = text.splitlines()
     assert status == 0
-    assert lines[0] == "label,prototype,distance,margin,status"
+    assert lines[0] == "label,prototype,distance,runner_up,margin,status"
     names = ("ant", "bee", "cicada")
     assert lines[1:] == [
-        f"{names[record['label']]},{record['prototype']},{record['distance']},{record['margin']},"
+        f"{names[record['label']]},{record['prototype']},{record['distance']},"
+        f"{names[record['runner_up']] if record['runner_up'] >= 0 else ''},{record['margin']},"
         f"{Status(record['status']).name.lower()}"
         for record in expected_records(X)
     ]
@@ -894,6 +896,11 @@ def test_the_terminal_says_in_one_line_what_is_wrong(tmp_path, capsys):
     with FakeChip() as board, pytest.raises(SystemExit) as caught:
         run_main(tmp_path, board)
     assert caught.value.code == 2
+    for words in (["--timeout", "0"], ["--retries", "-1"]):
+        with pytest.raises(SystemExit) as caught:
+            main(["port", "--identify", *words])
+        assert caught.value.code == 2
+        assert f"{words[0]} must" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -903,6 +910,7 @@ def test_the_terminal_says_in_one_line_what_is_wrong(tmp_path, capsys):
         ("x,y\n\n1,2.5\n", [[1, 2.5]]),
         ("\ufeff1,2\n", [[1, 2]]),
         ("1,nan\n", [[1, np.nan]]),
+        ("x,y,label\n1,2,ash\n3,4,7\n", [[1, 2], [3, 4]]),
     ],
 )
 def test_vectors_are_read_with_a_header_or_without(tmp_path, text, expected):
