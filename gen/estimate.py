@@ -234,21 +234,18 @@ def _unit(config: Configuration, products_in_logic: bool) -> tuple[_Cells, int]:
 def _hamming(config: Configuration) -> _Cells:
     """The tree of `prototile.rtl.distance.hamming`, level by level."""
     bits = config.word_width
-    count = -(-(bits + 1) // 3)
-    loose = max(0, bits - 2 * count)
-    numbers = [min(2, bits - loose - 2 * at) for at in range(count)]
+    leaves = -(-(bits + 1) // 3)
+    loose = max(0, bits - 2 * leaves)
+    numbers = [min(2, bits - loose - at) for at in range(0, bits - loose, 2)]
     cells = _Cells(both=bits, lut=0.25 * bits * config.masked)
     level = 0
     while len(numbers) > 1:
-        pairs = [max(numbers[at : at + 2]) for at in range(0, len(numbers) - 1, 2)]
+        sums = [max(numbers[at : at + 2]) + 1 for at in range(0, len(numbers) - 1, 2)]
         rest = numbers[len(numbers) & ~1 :]
-        used = min(loose, len(pairs))
-        loose -= used
-        # Each sum, and a cell that parts it from the next; a chain begins and ends with one more.
-        cells.lut += sum(width + 1 for width in pairs)
-        numbers = [width + 1 for width in pairs] + rest
-        chains = -(-sum(width + 1 for width in pairs) // 12)
-        cells.lut += 1.5 * chains
+        loose = max(0, loose - len(sums))
+        # Each sum with its carry out; a chain of sums begins and ends with one cell more.
+        cells.lut += sum(sums) + 1.5 * -(-sum(sums) // 12)
+        numbers = sums + rest
         if level % 2 or len(numbers) == 1:
             cells.ff += loose + sum(rest)
         level += 1
