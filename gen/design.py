@@ -502,7 +502,8 @@ def convert(
     board
         Board that the grid is sized for.
     y
-        Labels of the calibration data: then the loss is one of accuracy, else of agreement with the model.
+        Labels of the calibration data, never without these: then the loss is one of accuracy, else of agreement with
+        the model.
     max_loss
         Share between 0 and 1; default: half a point.
     trust_pickle
@@ -531,6 +532,8 @@ def convert(
         raise InputError(f"memory_register must be True or False, not {memory_register!r}.")
     if max_loss is not None:
         check_max_loss(max_loss)
+    if y is not None and calibration is None:
+        raise InputError("y labels the calibration vectors, but there are none; pass calibration=X, or leave y out.")
     source = _prototype_model(model, trust_pickle)
     choice = None
     if isinstance(bits, str):

@@ -216,15 +216,18 @@ def _parse(file: Path, name: str, text: str) -> Any:
 
 def _build(file: Path, values: dict[str, Any]) -> PrototypeModel:
     """Make a model of keys and values, with the file named in every complaint."""
+    missing = [name for name in ("prototypes", "labels") if name not in values]
+    if missing:
+        raise ModelFileError(
+            f"{file} lacks {' and '.join(missing)}; it holds {', '.join(values) or 'nothing'}. A model has prototypes "
+            "(rows, features) and a label for each; see prototile convert --help."
+        )
     strange = sorted(set(values) - set(_KEYS))
     if strange:
         raise ModelFileError(
             f"{file} holds {strange[0]!r}, which would change the answers or is not known; allowed are"
             f" {', '.join(_KEYS)}."
         )
-    missing = [name for name in ("prototypes", "labels") if name not in values]
-    if missing:
-        raise ModelFileError(f"{file} holds no {missing[0]!r}; a model has at least prototypes and labels.")
     if ("scale" in values) != ("shift" in values):
         raise ModelFileError(f"{file} holds only one of 'scale' and 'shift'; give both or none.")
     arguments = {

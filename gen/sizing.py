@@ -139,7 +139,7 @@ def size(model: QuantisedModel, budget: Budget, choices: Choices | None = None) 
         if fitting:
             return min(fitting, key=lambda one: (one.estimate.logic_cells, one.block_rams, one.config.columns))
         tried += found
-    raise FitError(_too_large(tried, budget, model))
+    raise FitError(_too_large(tried, budget, model, choices))
 
 
 def _fits(one: Sized, budget: Budget) -> bool:
@@ -239,8 +239,20 @@ def _fixed(choices: Choices) -> str:
     return ", ".join(f"{name}={value}" for name, value in named.items()) or "these choices"
 
 
-def _too_large(found: list[Sized], budget: Budget, model: QuantisedModel) -> str:
-    """Say what is missing for the shape that comes closest, and how many elements fit."""
+def _fits_freely(model: QuantisedModel, budget: Budget, choices: Choices) -> bool:
+    """Whether a model that does not fit with these choices does without them."""
+    free = Choices(reduction=choices.reduction)
+    if choices == free:
+        return False
+    try:
+        size(model, budget, free)
+    except FitError:
+        return False
+    return True
+
+
+def _too_large(found: list[Sized], budget: Budget, model: QuantisedModel, choices: Choices) -> str:
+    """Say what is missing for the shape that comes closest, how many elements fit, and what to do."""
 
     def excess(one: Sized) -> float:
         cells = budget.cells_of(one.estimate) / (FILL * budget.logic_cells)
@@ -255,8 +267,11 @@ def _too_large(found: list[Sized], budget: Budget, model: QuantisedModel) -> str
     if rams and closest.config.memory == "block":
         largest = min(largest, closest.pe_count * budget.block_rams // rams)
     fitting = model.prototype_count * largest // closest.pe_count
-    cells_used = f"{cells} of {int(FILL * budget.logic_cells)} usable logic cells"
+    usable = int(FILL * budget.logic_cells)
+    cells_used = f"{cells} of {usable} usable logic cells ({FILL:.0%} of all, as place-and-route needs room)"
     figures = f"{cells_used} and {rams} of {budget.block_rams} block RAMs"
+    lacking = {"logic cells": cells > usable, "block RAMs": rams > budget.block_rams}
+    short = " and ".join(name for name, lacks in lacking.items() if lacks)
     each = closest.config.prototypes_per_pe
     held = "one prototype each" if each == 1 else f"up to {each} prototypes each"
     grid = f"{closest.pe_count} PEs with {held}"
@@ -268,8 +283,11 @@ def _too_large(found: list[Sized], budget: Budget, model: QuantisedModel) -> str
         ways_out[1] = f"fewer levels of a component (a table has a row for each of the {1 << model.bits})"
     if closest.config.reduction == "parallel":
         ways_out.insert(0, "reduction='serial'")
+    advice = f"use {', '.join(ways_out)}"
+    if _fits_freely(model, budget, choices):
+        advice = f"leave out {_fixed(choices)}, without which it fits"
     return (
         f"{model.prototype_count} prototypes of {model.features} features at {model.bits} bits do not fit "
         f"{budget.part}: the grid that comes closest, {grid}, takes about {figures}; "
-        f"{limit}: use {', '.join(ways_out)}."
+        f"{short} run out, {limit}: {advice}."
     )

@@ -373,9 +373,20 @@ def test_model_that_does_not_fit_is_answered_with_no(refuse, tmp_path):
     np.savez(tmp_path / "m.npz", prototypes=random.integers(0, 256, size=(5000, 256)), labels=np.arange(5000) % 3)
     sentence = refuse("convert", tmp_path / "m.npz", "-o", tmp_path / "d", status=1)
     assert "do not fit iCE40UP5K-SG48" in sentence
-    assert "of 4488 usable logic cells" in sentence
+    assert "of 4488 usable logic cells (85% of all, as place-and-route needs room)" in sentence
+    assert "block RAMs; logic cells and block RAMs run out, at most about" in sentence
+    assert "leave out" not in sentence
     assert "at most about" in sentence
     assert not (tmp_path / "d").exists()
+
+
+def test_choice_that_stands_in_the_way_is_named(refuse, tmp_path):
+    random = np.random.default_rng(0)
+    np.savez(tmp_path / "m.npz", prototypes=random.integers(0, 16, size=(200, 32)), labels=np.arange(200) % 3)
+    words = ("convert", tmp_path / "m.npz", "-o", tmp_path / "d", "--prototypes-per-pe", 1)
+    sentence = refuse(*words, status=1)
+    assert "logic cells and block RAMs run out, at most about" in sentence
+    assert sentence.endswith("leave out prototypes_per_pe=1, without which it fits.")
 
 
 def test_foreign_folder_is_left_alone(refuse, model, tmp_path):

@@ -104,6 +104,11 @@ def test_folder_with_somebody_elses_configuration_is_left_alone(small_design, tm
     assert [path.read_text() for path in tmp_path.iterdir()] == [text]
 
 
+def test_labels_without_vectors_are_refused(small_model, small_data):
+    with pytest.raises(pt.InputError, match="y labels the calibration vectors, but there are none; pass calibration=X"):
+        pt.convert(small_model, y=small_data[1])
+
+
 def test_design_below_a_file_is_refused(small_design, tmp_path):
     (tmp_path / "file").write_text("kept")
     with pytest.raises(pt.InputError, match=r"file is a file; name a folder for the design"):

@@ -99,7 +99,12 @@ class TestNpz:
         ("changes", "error", "message"),
         [
             ({"relevances": [1.0, 2.0]}, ModelFileError, "holds 'relevances', which would change the answers"),
-            ({"labels": None}, ModelFileError, "no 'labels'; a model has at least"),
+            ({"labels": None}, ModelFileError, "lacks labels; it holds prototypes"),
+            (
+                {"labels": None, "prototypes": None, "P": [[1, 2]], "y": [0]},
+                ModelFileError,
+                "lacks prototypes and labels; it holds P, y",
+            ),
             ({"scale": [1.0, 1.0]}, ModelFileError, "only one of 'scale' and 'shift'"),
             ({"metric": ["l1", "l2"]}, ModelFileError, r"'metric' of the shape \(2,\)"),
             ({"metric": "cosine"}, UnsupportedModelError, "model.npz: PrototypeModel has the metric 'cosine'"),
