@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
+import sysconfig
 import threading
 import time
 from argparse import Namespace
@@ -17,7 +19,7 @@ from prototile.console import Steps
 from prototile.data import DEMO_BITS, Dataset, load_dataset, recipe_of, train_prototypes
 from prototile.design import Design, Verification
 from prototile.design import convert as convert_model
-from prototile.folder import check_place
+from prototile.folder import check_place, usual_port
 from prototile.report import Values, built, simulated, update_report, write_whole
 from prototile.sim.bench import BenchResult, run_bench
 
@@ -102,7 +104,7 @@ def demo(options: Namespace) -> int:
         )
         values = update_report(folder, design, built(design, report))
     load = " ".join(target.load_command(str(report.bitstream)))
-    predict = f"prototile predict {folder} {folder / VECTORS_FILE} --port {_port(target.name)}"
+    predict = f"{_program()} predict {folder} {folder / VECTORS_FILE} --port {usual_port(target)}"
     _show(options, values, folder, str(report.bitstream), load, predict, time.monotonic() - start)
     if not (found.verification.ok and found.bench.ok):
         return 1
@@ -129,9 +131,13 @@ def _vectors_csv(data: Dataset) -> str:
     return out.getvalue()
 
 
-def _port(board: str) -> str:
-    """Where the board's serial port mostly appears: the iCE40 boards have two, and the second is the chip's."""
-    return "/dev/ttyUSB0" if board.startswith("ulx3s") else "/dev/ttyUSB1"
+def _program() -> str:
+    """The command line's name for a shell: where it lies, unless the shell finds this one by itself."""
+    program = Path(sysconfig.get_path("scripts"), "prototile")
+    found = shutil.which("prototile")
+    if found is not None and Path(found).resolve() == program.resolve():
+        return "prototile"
+    return str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
 
 
 def _show(

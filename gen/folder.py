@@ -4,7 +4,7 @@ import json
 import os
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from prototile.design import Design, find_board
 from prototile.errors import DigestError, ModelFileError
 from prototile.model import AffineMap
 from prototile.quantiser import BitsChoice, BitsPoint, Quantiser
+
+if TYPE_CHECKING:
+    from prototile.boards.board import Board
 
 CONFIG_FILE = "config.json"
 MODEL_FILE = "model.safetensors"
@@ -129,6 +132,11 @@ def write_driver(design: Design, folder: Path) -> None:
     chip(design).save(folder)
 
 
+def usual_port(board: Board) -> str:
+    """Where a board's serial port mostly appears: the iCE40 boards have two, and the second is the chip's."""
+    return "/dev/ttyUSB1" if board.part.family.name.startswith("ice40") else "/dev/ttyUSB0"
+
+
 def chip(design: Design) -> Any:
     """What a host must know of the chip: `prototile.boards.driver.Chip`."""
     from prototile.boards.driver import Chip
@@ -175,6 +183,7 @@ def _readme(design: Design) -> str:
         bits=_bit_range,
         elements=design.pe_count,
         board=board,
+        port=usual_port(board),
         load=" ".join(board.load_command(f"DIR/boards/{board.name}/{board.part.family.bitstream_file}")),
     )
 
