@@ -1,5 +1,7 @@
 """The design folder: everything about one design in plain files, written whole and byte for byte the same each time."""
 
+from __future__ import annotations
+
 import json
 import os
 from importlib.metadata import version
