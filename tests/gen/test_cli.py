@@ -6,6 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -13,10 +15,13 @@ import pytest
 
 import prototile as pt
 from prototile.boards import driver
+from prototile.boards.board import boards
 from prototile.boards.report import BuildReport
 from prototile.cli import main
+from prototile.demo import _program
 from prototile.design import compare
 from prototile.files import save_model
+from prototile.folder import usual_port
 from prototile.report import simulated, update_report
 from prototile.sim.bench import BenchResult
 
@@ -799,6 +804,23 @@ def test_simulate_with_icarus(run, folder, vectors, tmp_path):
     report = json.loads((folder / "report.json").read_text())
     assert (report["stage"], report["bench"]["simulator"]) == ("simulated", "icarus")
     assert run("report", folder)[0] == 0
+
+
+def test_demonstration_names_a_command_that_a_shell_finds(monkeypatch, tmp_path):
+    scripts = Path(sysconfig.get_path("scripts"))
+    monkeypatch.setenv("PATH", str(scripts))
+    assert _program() == "prototile"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert _program().endswith("bin/prototile")
+    assert Path(_program()).is_file()
+    # A relative path wherever that is shorter.
+    monkeypatch.chdir(scripts.parent)
+    assert _program() == f"{scripts.name}/prototile"
+
+
+def test_every_board_has_its_port():
+    ports = {name: usual_port(board) for name, board in boards().items()}
+    assert ports == {"icebreaker": "/dev/ttyUSB1", "ice40-hx8k": "/dev/ttyUSB1", "ulx3s-25f": "/dev/ttyUSB0"}
 
 
 @pytest.mark.tools
