@@ -14,7 +14,7 @@ from typing import Any
 from prototile.boards.board import Board
 from prototile.boards.family import TECHMAP_FILE, Part, Resources
 from prototile.boards.report import BuildReport
-from prototile.boards.tools import tool, warm_up
+from prototile.boards.tools import StuckError, tool, warm_up
 from prototile.boards.top import TOP_MODULE, constraints, top_verilog
 from prototile.boards.workspace import check_replaceable, whole_folder
 from prototile.boards.wrapper import Wrapper
@@ -43,6 +43,8 @@ _NOUNS = {
     "dsp": "multipliers",
     "io": "pins",
 }
+#: Lines of a router's log, one for 1000 arcs, after which it is said to get no further.
+_STUCK_LINES = 30
 #: Above this share of logic cells a failed placement means that there is no room.
 _FULL = 0.9
 
@@ -370,8 +372,14 @@ def _place(work: Path, plan: Plan, cells: Resources, progress: Progress) -> Buil
 
 def _place_once(work: Path, plan: Plan, cells: Resources, seed: int, progress: Progress) -> BuildReport:
     family = plan.part.family
+    arguments, detail = plan.place_arguments(seed), f" (seed {seed})"
     try:
-        _run(work, plan, family.place_tool, "placement", plan.place_arguments(seed), progress, f" (seed {seed})")
+        try:
+            stuck = router_is_stuck if family.other_router else None
+            _run(work, plan, family.place_tool, "placement", arguments, progress, detail, stuck)
+        except StuckError:
+            arguments, detail = [*arguments, *family.other_router], f" (seed {seed}, {family.other_router[-1]})"
+            _run(work, plan, family.place_tool, "placement", arguments, progress, detail)
     except ToolError:
         _explain_failed_placement(work, plan, progress)
         raise
@@ -392,6 +400,16 @@ def _place_once(work: Path, plan: Plan, cells: Resources, seed: int, progress: P
         digest=plan.digest,
         tool_versions=dict(plan.tool_versions),
     )
+
+
+def router_is_stuck(log: Path) -> bool:
+    """Whether nextpnr's ``router1`` rips up the same arcs again and again, which it then does for ever.
+
+    Its table counts arcs that it could route without, and arcs that remain; in the end neither changes any more.
+    """
+    text = log.read_text(encoding="utf-8", errors="replace")[-200 * _STUCK_LINES :]
+    lines = re.findall(r"^Info: +\d+ \| +\d+ +(\d+) \|[ \d]+\| +(\d+)\|", text, re.MULTILINE)[-_STUCK_LINES:]
+    return len(lines) == _STUCK_LINES and len(set(lines)) == 1
 
 
 def _explain_failed_placement(work: Path, plan: Plan, progress: Progress) -> None:
@@ -430,12 +448,19 @@ def _check_block_rams(found: int | None, expected: int | None) -> None:
 
 
 def _run(
-    work: Path, plan: Plan, name: str, step: str, arguments: Sequence[str], progress: Progress, detail: str = ""
+    work: Path,
+    plan: Plan,
+    name: str,
+    step: str,
+    arguments: Sequence[str],
+    progress: Progress,
+    detail: str = "",
+    stuck: Callable[[Path], bool] | None = None,
 ) -> None:
     """Run a tool; its log stays in `work` if it succeeds, and in the cache, which outlives `work`, if not."""
     progress(f"{step.capitalize()} with {name}{detail}")
     log = cache_folder("logs") / f"{plan.digest[:16]}-{step}.log"
-    tool(name).run(arguments, folder=work, log=log)
+    tool(name).run(arguments, folder=work, log=log, stuck=stuck)
     text = log.read_text(encoding="utf-8", errors="replace")
     (work / f"{step}.log").write_text(without_times(text), encoding="utf-8")
     log.unlink()

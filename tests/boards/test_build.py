@@ -12,6 +12,7 @@ from prototile.boards.build import BuildOptions, build, count_cells, measure, wi
 from prototile.boards.ecp5 import LFE5U_25F_6BG381
 from prototile.boards.ice40 import HX8K_CT256, ICE40, UP5K_SG48
 from prototile.boards.report import BuildReport
+from prototile.boards.tools import StuckError
 from prototile.errors import FitError, InputError, TimingError, ToolError
 
 BOARD = board("ice40-hx8k")
@@ -306,6 +307,49 @@ def read_word(module, address: int) -> int:
         for bit, net in enumerate(cell["connections"]["RDATA"]):
             outputs[net] = row >> ((at & 15) * 16 + bit) & 1
     return sum(outputs[net] << bit for bit, net in enumerate(module["ports"]["y"]["bits"]))
+
+
+def router_log(lines, wo_ripup=lambda at: 1804, remaining=lambda at: 4357):
+    rows = (
+        f"Info: {1000 * (at + 1):10} | {1000 * at:8} {wo_ripup(at):10} | 1000     0 |{remaining(at):10}|   0.72     10.95|"
+        for at in range(lines)
+    )
+    return "Info: Routing 6020 arcs.\n" + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "stuck"),
+    [
+        (router_log(30), True),
+        (router_log(200), True),
+        (router_log(29), False),
+        (router_log(200, remaining=lambda at: 4357 - at // 25), False),
+        (router_log(200, wo_ripup=lambda at: 1804 + at // 25), False),
+        ("Info: Routing 6020 arcs.\n", False),
+    ],
+    ids=["just", "long", "too few lines", "arcs get fewer", "arcs get routed", "not yet begun"],
+)
+def test_a_router_that_gets_no_further_is_noticed(text, stuck, tmp_path):
+    (tmp_path / "log").write_text(text)
+    assert build_module.router_is_stuck(tmp_path / "log") is stuck
+
+
+@pytest.mark.tools
+def test_another_router_takes_over(echo_chip, tmp_path, monkeypatch):
+    routers = []
+    run = build_module._run
+
+    def stuck_at_first(work, plan, name, step, arguments, *rest):
+        if step == "placement":
+            routers.append("router2" if "router2" in arguments else "usual")
+            if routers == ["usual"]:
+                raise StuckError("gets no further")
+        run(work, plan, name, step, arguments, *rest)
+
+    monkeypatch.setattr(build_module, "_run", stuck_at_first)
+    report = build(sources=echo_chip, board=BOARD, folder=tmp_path / "out", use_cache=False)
+    assert routers[:2] == ["usual", "router2"]
+    assert report.bitstream_file
 
 
 def test_logs_are_freed_of_times():

@@ -1,7 +1,7 @@
 import pytest
 
 from prototile.boards import tools
-from prototile.boards.tools import Tool, tool, warm_up
+from prototile.boards.tools import StuckError, Tool, tool, warm_up
 from prototile.errors import ToolError
 
 
@@ -52,6 +52,22 @@ def test_a_failure_names_reason_and_log(monkeypatch, tmp_path):
         packer.run([], folder=tmp_path, log=log)
     assert str(caught.value) == f"icepack failed: ERROR: no such chip; see {log}"
     assert log.read_text() == "working\nERROR: no such chip.\n"
+
+
+def test_a_tool_that_gets_no_further_is_ended(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(tools, "_LOOK_S", 0.05)
+    looks = []
+    packer = native(tmp_path, "echo working; exec sleep 1000")
+    with pytest.raises(StuckError, match="icepack failed: it gets no further; see "):
+        packer.run([], folder=tmp_path, log=tmp_path / "log", stuck=lambda log: looks.append(log) or len(looks) == 3)
+    assert looks == [tmp_path / "log"] * 3
+
+
+def test_a_tool_that_ends_is_not_ended(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    native(tmp_path, "echo done").run([], folder=tmp_path, log=tmp_path / "log", stuck=lambda log: False)
+    assert (tmp_path / "log").read_text() == "done\n"
 
 
 def test_a_silent_failure_tells_its_status(monkeypatch, tmp_path):
