@@ -311,7 +311,7 @@ def read_word(module, address: int) -> int:
 
 def router_log(lines, wo_ripup=lambda at: 1804, remaining=lambda at: 4357):
     rows = (
-        f"Info: {1000 * (at + 1):10} | {1000 * at:8} {wo_ripup(at):10} | 1000     0 |{remaining(at):10}|   0.72     10.95|"
+        f"Info: {1000 * at:10} | {1000 * at:8} {wo_ripup(at):10} | 1000     0 |{remaining(at):10}|      0.72     10.95|"
         for at in range(lines)
     )
     return "Info: Routing 6020 arcs.\n" + "\n".join(rows) + "\n"
