@@ -343,10 +343,9 @@ def _constant_units(config: Configuration, count: int) -> _Cells:
     term = bit_count(config.term_max)
     cells = _Cells()
     if config.looks_terms_up:
-        # Prototypes that are alike in a component share its table: of as many values, so many are different ones.
-        levels = 1 << bits
-        different = levels * (1 - (1 - 1 / levels) ** count)
-        cells.both += different * lanes * term * max(1, levels / 16)
+        tables, term = _looked_up_terms(config, count)
+        cells.both += lanes * tables
+        cells.lut += lanes * tables * max(0, 2**bits / 16 - 1)
     elif config.metric == "hamming":
         cells.both += count * (lanes * bits + config.distance_width)
     else:
@@ -363,6 +362,27 @@ def _constant_units(config: Configuration, count: int) -> _Cells:
         cells.lut += count * joined * (width if config.metric == "linf" or not config.looks_terms_up else 0)
         cells.ff += count * left_over * width
     return cells
+
+
+def _looked_up_terms(config: Configuration, count: int) -> tuple[float, int]:
+    """Tables that `count` prototypes take for one component, a bit each, and bits of a term.
+
+    Prototypes that have a table in common share it, and one that is always the same is none. For differences and
+    squares of components that are spread evenly this is counted.
+    """
+    levels = np.arange(1 << config.bits)
+    if config.metric == "table" or config.masked or config.shift_max:
+        width = bit_count(config.term_max)
+        return width * len(levels) * (1 - (1 - 1 / len(levels)) ** count), width
+    terms = np.abs(levels[:, None] - levels)
+    if config.metric == "l2":
+        terms = terms**2
+    width = bit_count(round(float(terms.max(axis=1).mean())))
+    bits = terms[:, None, :] >> np.arange(bit_count(config.term_max))[:, None] & 1
+    varying = bits.reshape(-1, len(levels))
+    varying = varying[varying.min(axis=1) != varying.max(axis=1)]
+    _, shared_by = np.unique(varying, axis=0, return_counts=True)
+    return float(np.sum(1 - (1 - shared_by / len(levels)) ** count)), width
 
 
 def _elements_and_trees(config: Configuration, occupied: NDArray[np.int64]) -> _Cells:
