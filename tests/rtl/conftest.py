@@ -166,7 +166,9 @@ def draw(seed: int, **fixed) -> Case:
     bits = choose.choice([1, 2, 3, 4] if metric == "table" else [1, 2, 3, 4, 5, 8, 11, 16])
     prototypes = fixed.get("prototype_count", choose.choice([1, 2, 3, 5, 9, 14, 20]))
     classes = fixed.get("class_count", choose.randint(1, min(prototypes, 5)))
-    labels = np.concatenate([np.arange(classes), numbers.integers(0, classes, prototypes - classes)])
+    # The configuration may have more classes than have prototypes.
+    held = min(classes, prototypes)
+    labels = np.concatenate([np.arange(held), numbers.integers(0, held, prototypes - held)])
     numbers.shuffle(labels)
     values = {
         "features": features,
