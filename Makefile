@@ -54,7 +54,7 @@ quick: lint
 
 test-slow: setup
 	@mkdir -p $(RESULTS)
-	$(BIN)/python -m pytest -m slow -rs --junitxml=$(RESULTS)/slow.xml
+	$(BIN)/python -m pytest -n 2 -m slow -rs --junitxml=$(RESULTS)/slow.xml
 
 nightly: setup
 	@mkdir -p $(RESULTS)
