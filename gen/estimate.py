@@ -243,8 +243,8 @@ def _hamming(config: Configuration) -> _Cells:
         sums = [max(numbers[at : at + 2]) + 1 for at in range(0, len(numbers) - 1, 2)]
         rest = numbers[len(numbers) & ~1 :]
         loose = max(0, loose - len(sums))
-        # Each sum with its carry out; a chain of sums begins and ends with one cell more.
-        cells.lut += sum(sums) + 1.5 * -(-sum(sums) // 12)
+        # Each sum with its carry out; what begins and ends a chain of sums is fitted to whole chips.
+        cells.lut += sum(sums) + 0.25 * -(-sum(sums) // 12)
         numbers = sums + rest
         if level % 2 or len(numbers) == 1:
             cells.ff += loose + sum(rest)
