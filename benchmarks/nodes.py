@@ -209,7 +209,9 @@ def print_units(part_name: str, found: dict[tuple[str, int], tuple[Configuration
                 )
             )
     family = PARTS[part_name].family.name
-    cells = "LUTs a PE" if family == "ecp5" else "logic cells a PE"
+    # Placement adds the cells that lead into and out of carry chains.
+    placed = all(one.fmax_mhz is not None for _, one in found.values())
+    cells = "logic cells a PE" if family != "ecp5" else "LUTs a PE" if placed else "LUTs a PE, not placed"
     print(f"{PARTS[part_name].name}, {FEATURES} features, grid alone")
     print_table(("unit", "bits", "PEs", cells, "block RAMs", "DSPs", "cycles a query", "MHz"), rows)
 
