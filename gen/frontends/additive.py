@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prototile.errors import InputError, UnsupportedModelError
+from prototile.frontends.base import is_exactly
 from prototile.model import AffineMap, PrototypeModel
 from prototile.quantised import MAX_ENTRY
 
@@ -48,6 +50,49 @@ class AdditiveTables:
         is the estimator's, unless an entry was cut.
         """
         return self.model.features * self.resolution
+
+
+class AdditiveFrontEnd(ABC):
+    """What front ends of additive models have in common: all of them make tables, with entries of so many bits.
+
+    Parameters
+    ----------
+    entry_bits
+        Of a table's entry, 1 to 16.
+
+    Raises
+    ------
+    InputError
+        If it is out of its range.
+    """
+
+    #: Package and name of the class that is taken.
+    library: ClassVar[str] = "sklearn"
+    name: ClassVar[str]
+    supported: str
+
+    def __init__(self, *, entry_bits: int = ENTRY_BITS) -> None:
+        self.entry_bits = check_entry_bits(entry_bits)
+
+    def accepts(self, model: Any) -> bool:
+        """Tell whether it is the library's class itself."""
+        return is_exactly(model, self.library, self.name)
+
+    def convert(self, model: Any) -> PrototypeModel:
+        """Return its tables; see `tables`."""
+        return self.tables(model).model
+
+    @abstractmethod
+    def tables(self, model: Any) -> AdditiveTables:
+        """Return its tables with their resolution.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If tables would compute something else.
+        InputError
+            If it is not fitted.
+        """
 
 
 def additive_tables(

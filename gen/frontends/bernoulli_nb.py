@@ -4,45 +4,24 @@ from typing import Any
 
 import numpy as np
 
-from prototile.frontends.additive import ENTRY_BITS, AdditiveTables, additive_tables, check_entry_bits
-from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.additive import AdditiveFrontEnd, AdditiveTables, additive_tables
+from prototile.frontends.base import require_fitted
 from prototile.frontends.discrete_nb import possible_classes
-from prototile.model import AffineMap, PrototypeModel
+from prototile.model import AffineMap
 
 #: What the distance from the threshold is multiplied by before it is rounded to 0 or 1: small, so that values of up to
 #: 65536 beyond it do not count as clipped. Values that are nearer to it than 1e-11 may be taken for the other side.
 _SLOPE = 2.0**-16
 
 
-class BernoulliNBFrontEnd:
+class BernoulliNBFrontEnd(AdditiveFrontEnd):
     """Takes ``BernoulliNB``: for each class and feature a table with the log-probabilities of 0 and 1.
 
     A feature is 1 above the model's threshold `binarize`. Without one the features are 0 or 1 themselves. Nothing but
     the entries is rounded; `AdditiveTables.bound` says what follows.
-
-    Parameters
-    ----------
-    entry_bits
-        Of a table's entry, 1 to 16.
-
-    Raises
-    ------
-    InputError
-        If it is out of its range.
     """
 
-    supported = "BernoulliNB"
-
-    def __init__(self, *, entry_bits: int = ENTRY_BITS) -> None:
-        self.entry_bits = check_entry_bits(entry_bits)
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is scikit-learn's class itself."""
-        return is_exactly(model, "sklearn", "BernoulliNB")
-
-    def convert(self, model: Any) -> PrototypeModel:
-        """Return its tables; see `tables`."""
-        return self.tables(model).model
+    name = supported = "BernoulliNB"
 
     def tables(self, model: Any) -> AdditiveTables:
         """Return its tables with their resolution.

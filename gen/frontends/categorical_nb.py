@@ -5,42 +5,20 @@ from typing import Any
 import numpy as np
 
 from prototile.errors import UnsupportedModelError
-from prototile.frontends.additive import ENTRY_BITS, AdditiveTables, additive_tables, check_entry_bits
-from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.additive import AdditiveFrontEnd, AdditiveTables, additive_tables
+from prototile.frontends.base import require_fitted
 from prototile.frontends.discrete_nb import possible_classes
-from prototile.model import PrototypeModel
 from prototile.quantised import MAX_BITS
 
 
-class CategoricalNBFrontEnd:
+class CategoricalNBFrontEnd(AdditiveFrontEnd):
     """Takes ``CategoricalNB``: for each class and feature a table of the log-probability of each category.
 
     The levels are the categories themselves, so nothing but the entries is rounded; `AdditiveTables.bound` says what
     follows. A category that the model does not know is an error in scikit-learn; here it counts as the feature's last.
-
-    Parameters
-    ----------
-    entry_bits
-        Of a table's entry, 1 to 16.
-
-    Raises
-    ------
-    InputError
-        If it is out of its range.
     """
 
-    supported = "CategoricalNB"
-
-    def __init__(self, *, entry_bits: int = ENTRY_BITS) -> None:
-        self.entry_bits = check_entry_bits(entry_bits)
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is scikit-learn's class itself."""
-        return is_exactly(model, "sklearn", "CategoricalNB")
-
-    def convert(self, model: Any) -> PrototypeModel:
-        """Return its tables; see `tables`."""
-        return self.tables(model).model
+    name = supported = "CategoricalNB"
 
     def tables(self, model: Any) -> AdditiveTables:
         """Return its tables with their resolution.

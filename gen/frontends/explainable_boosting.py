@@ -6,46 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prototile.errors import UnsupportedModelError
-from prototile.frontends.additive import ENTRY_BITS, AdditiveTables, additive_tables, check_entry_bits
-from prototile.frontends.base import is_exactly, require_fitted
-from prototile.model import AffineMap, PrototypeModel
+from prototile.frontends.additive import AdditiveFrontEnd, AdditiveTables, additive_tables
+from prototile.frontends.base import require_fitted
+from prototile.model import AffineMap
 
 _NAME = "ExplainableBoostingClassifier"
 #: Levels of a feature that are told apart.
 MAX_LEVELS = 256
 
 
-class ExplainableBoostingFrontEnd:
+class ExplainableBoostingFrontEnd(AdditiveFrontEnd):
     """Takes ``ExplainableBoostingClassifier`` without interactions: for each class and feature a table of its scores.
 
     A feature's bins lie between cut points at any distance, and the chip's levels are evenly spaced. So features must
     be integer-valued and span at most `MAX_LEVELS` integers: then each integer has its own entry and nothing but the
     entries is rounded; `AdditiveTables.bound` says what follows, in the unit of the scores, log-odds. Integers beyond
     the range of the training data fall into the first or last bin, as with interpret. Other numbers are rounded first.
-
-    Parameters
-    ----------
-    entry_bits
-        Of a table's entry, 1 to 16.
-
-    Raises
-    ------
-    InputError
-        If it is out of its range.
     """
 
+    library, name = "interpret", _NAME
     supported = f"{_NAME} of interpret without interactions on integer-valued features"
-
-    def __init__(self, *, entry_bits: int = ENTRY_BITS) -> None:
-        self.entry_bits = check_entry_bits(entry_bits)
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is interpret's class itself."""
-        return is_exactly(model, "interpret", _NAME)
-
-    def convert(self, model: Any) -> PrototypeModel:
-        """Return its tables; see `tables`."""
-        return self.tables(model).model
 
     def tables(self, model: Any) -> AdditiveTables:
         """Return its tables with their resolution.

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from prototile.errors import InputError, UnsupportedModelError
-from prototile.frontends.additive import ENTRY_BITS, AdditiveTables, additive_tables, check_entry_bits
-from prototile.frontends.base import is_exactly, require_fitted
-from prototile.model import AffineMap, PrototypeModel
+from prototile.frontends.additive import ENTRY_BITS, AdditiveFrontEnd, AdditiveTables, additive_tables
+from prototile.frontends.base import require_fitted
+from prototile.model import AffineMap
 
 #: Levels reach so many standard deviations beyond the mean of each class; between 3.5 and 5 it makes little difference.
 SPAN = 4.5
@@ -17,7 +17,7 @@ SPAN = 4.5
 BITS = 6
 
 
-class GaussianNBFrontEnd:
+class GaussianNBFrontEnd(AdditiveFrontEnd):
     """Takes ``GaussianNB``: for each class and feature a table of the log-density at each level of the feature.
 
     A feature's levels are spaced evenly over all classes' means ± `SPAN` standard deviations; beyond, values are
@@ -38,20 +38,13 @@ class GaussianNBFrontEnd:
         If a parameter is out of its range.
     """
 
-    supported = "GaussianNB"
+    name = supported = "GaussianNB"
 
     def __init__(self, *, bits: int = BITS, entry_bits: int = ENTRY_BITS) -> None:
         if isinstance(bits, bool) or not isinstance(bits, (int, np.integer)) or not 1 <= bits <= 8:
             raise InputError(f"bits must be an integer from 1 to 8, not {bits!r}.")
-        self.bits, self.entry_bits = int(bits), check_entry_bits(entry_bits)
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is scikit-learn's class itself."""
-        return is_exactly(model, "sklearn", "GaussianNB")
-
-    def convert(self, model: Any) -> PrototypeModel:
-        """Return its tables; see `tables`."""
-        return self.tables(model).model
+        self.bits = int(bits)
+        super().__init__(entry_bits=entry_bits)
 
     def tables(self, model: Any) -> AdditiveTables:
         """Return its tables with their resolution.
