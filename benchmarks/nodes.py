@@ -113,7 +113,7 @@ def _fits(config: Configuration, part: Part) -> bool:
         if memory.name == "prototypes"
     )
     cells = figures.pe_logic_cells * config.place_count * part.family.cells_per_estimate
-    multipliers = config.place_count * config.lanes if config.multiplies and has.dsp else 0
+    multipliers = config.multiplier_count(config.place_count) if has.dsp else 0
     return (
         rams <= (has.bram or 0) and cells <= FILL * (has.logic_cells or has.lut or 0) and multipliers <= (has.dsp or 0)
     )
@@ -158,7 +158,7 @@ def core_verilog(config: Configuration) -> str:
 def measured(verilog: str, config: Configuration, part_name: str, *, routed: bool = True) -> Measured:
     """Build it, or only synthesise it."""
     part = PARTS[part_name]
-    options = BuildOptions(seed=SEED, attempts=1, dsp=config.multiplies and bool(part.available.dsp))
+    options = BuildOptions(seed=SEED, attempts=1, dsp=config.unit.multiplies and bool(part.available.dsp))
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "top.v")
         source.write_text(verilog)

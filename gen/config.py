@@ -1,11 +1,13 @@
 """The one frozen configuration that feeds the golden model, the hardware, the report and the driver."""
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from prototile.errors import InputError
+from prototile.rtl.distance.shape import METRICS as METRICS
+from prototile.rtl.distance.shape import UnitShape
 
-METRICS = ("l1", "l2", "linf", "hamming", "box", "table")
 #: Metrics whose terms may count ``2**shift`` times, and metrics in which a prototype may ignore components.
 WEIGHTED_METRICS = ("l1", "l2")
 MASKED_METRICS = ("l1", "l2", "linf", "hamming")
@@ -131,34 +133,24 @@ class Configuration:
         """Words of `lanes` components in one query."""
         return -(-self.features // self.lanes)
 
+    @cached_property
+    def unit(self) -> UnitShape:
+        """The distance unit of each element."""
+        return UnitShape(
+            metric=self.metric,
+            bits=self.bits,
+            lanes=self.lanes,
+            masked=self.masked,
+            shift_max=self.shift_max,
+            entry_bits=bit_count(self.entry_max),
+            # Between readouts that keep the distance, accumulators take terms as ever.
+            quiet=self.k > 1,
+        )
+
     @property
     def word_width(self) -> int:
         """Bits of one word of a query."""
         return self.lanes * self.bits
-
-    @property
-    def shift_bits(self) -> int:
-        """Bits of a local weight's shift in memory."""
-        return self.shift_max.bit_length()
-
-    @property
-    def entry_bits(self) -> int:
-        """Bits of a table's entry."""
-        return bit_count(self.entry_max)
-
-    @property
-    def memory_component_width(self) -> int:
-        """Bits of one component of a prototype in memory."""
-        if self.metric == "box":
-            return 2 * self.bits
-        if self.metric == "table":
-            return self.entry_bits
-        return self.bits + self.masked + self.shift_bits
-
-    @property
-    def memory_word_width(self) -> int:
-        """Bits of one word of a prototype in memory."""
-        return self.lanes * self.memory_component_width
 
     @property
     def component_max(self) -> int:
@@ -256,10 +248,9 @@ class Configuration:
         rows = self.prototypes_per_pe * self.memory_rows
         return rows << self.bits if self.metric == "table" else rows
 
-    @property
-    def multiplies(self) -> bool:
-        """Whether lanes square by a multiplier; narrow components are squared by a table."""
-        return self.metric == "l2" and self.bits > 4
+    def multiplier_count(self, elements: int) -> int:
+        """Multipliers of so many elements, one a lane where squares are not looked up."""
+        return elements * self.lanes if self.unit.multiplies and self.reduction == "serial" else 0
 
     @property
     def pass_interval_cycles(self) -> int:
@@ -290,18 +281,6 @@ class Configuration:
         return self.k + VOTE_REGISTERS if self.k > 1 else 0
 
     @property
-    def unit_latency_cycles(self) -> int:
-        """Cycles from a word at a distance unit to its term: those of a lane, and one for each level of their tree.
-
-        A count of differing bits is registered once, then after every second level of the adders that join its
-        numbers, a third of the bits rounded up.
-        """
-        if self.metric == "hamming":
-            return 1 + -(-index_bit_count(-(-(self.word_width + 1) // 3)) // 2)
-        lane = {"l1": 1, "l2": 3 if self.multiplies else 2, "linf": 2, "box": 2, "table": 1}[self.metric]
-        return lane + (self.shift_max > 0) + index_bit_count(self.lanes)
-
-    @property
     def run_cycles(self) -> int:
         """Cycles from a query's start until its record can be taken.
 
@@ -310,7 +289,7 @@ class Configuration:
         registers.
         """
         rounds = (self.prototypes_per_pe - 1) * self.round_interval_cycles + (self.k - 1) * self.pass_interval_cycles
-        tiles = self.unit_latency_cycles + self.memory_register + self.bank_width + self.columns - 1
+        tiles = self.unit.latency + self.memory_register + self.bank_width + self.columns - 1
         key = self.distance_width + self.position_width
         return rounds + self.memory_rows + tiles + key + 2 * (self.rows - 1) + self.vote_cycles + RUN_REGISTERS
 
@@ -339,7 +318,7 @@ class Configuration:
             own = self.radii in ("class", "prototype")
             trees = self.member_levels + self.class_levels
             tables = 1 + index_bit_count(self.features)
-            distance = tables if self.looks_terms_up else self.unit_latency_cycles + 1
+            distance = tables if self.looks_terms_up else self.unit.latency + 1
             return distance + own + trees + PARALLEL_REGISTERS
         return self.words + 1 + self.run_cycles
 

@@ -176,9 +176,8 @@ class Design:
 
     @property
     def multiplier_count(self) -> int:
-        """Multipliers of the grid, one a lane where squares are not looked up."""
-        serial = self.config.reduction == "serial"
-        return self.pe_count * self.config.lanes if self.config.multiplies and serial else 0
+        """Multipliers of the grid."""
+        return self.config.multiplier_count(self.pe_count)
 
     def uses_dsp(self, board: Board) -> bool:
         """Whether the multipliers lie in DSP blocks: only if the part has one for each, else all are logic."""

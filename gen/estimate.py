@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from prototile.config import Configuration, bit_count, index_bit_count
 from prototile.rtl.buffers import SLOTS, in_block_ram
+from prototile.rtl.distance.shape import hamming_leaves
 
 #: Bits of the tag that goes with a query, as in `prototile.rtl.layout`, which needs the hardware library.
 _TAG_WIDTH = 8
@@ -101,7 +102,7 @@ def estimate(
         grid = _elements_and_trees(config, occupied)
         cells.add(_ends(config))
     else:
-        in_logic = int(occupied.sum()) * config.lanes > multipliers
+        in_logic = config.multiplier_count(int(occupied.sum())) > multipliers
         grid = _grid(config, occupied, products_in_logic=in_logic)
         cells.add(_front_end(config))
         cells.add(_query_buffer(config))
@@ -132,7 +133,7 @@ def memories(config: Configuration, occupied: NDArray[np.int64]) -> tuple[Memory
     found = [
         Memory(
             name="prototypes",
-            width=int(elements) * config.memory_word_width // apart,
+            width=int(elements) * config.unit.memory_width // apart,
             depth=config.memory_depth,
             count=int(count) * apart,
             block=config.memory == "block",
@@ -183,10 +184,10 @@ def _lane(config: Configuration, products_in_logic: bool) -> _Cells:
     """The distance unit of one component, see `prototile.rtl.distance.lanes`."""
     bits, shift = config.bits, config.shift_max
     if config.metric == "table":
-        return _Cells(ff=config.entry_bits)
+        return _Cells(ff=config.unit.entry_bits)
     cells = _Cells(both=bits + 1)
     if config.metric == "l2":
-        if not config.multiplies:
+        if not config.unit.multiplies:
             cells.both += {1: 1, 2: 3, 3: 7, 4: 14}[bits]
         else:
             cells.add(_Cells(both=bits))
@@ -197,26 +198,20 @@ def _lane(config: Configuration, products_in_logic: bool) -> _Cells:
     elif config.metric == "box":
         cells.add(_Cells(both=2 * (bits + 1)))
     if shift:
-        term = (2 * bits if config.metric == "l2" else bits) + shift
+        term = config.unit.lane_width
         # Up to a shift by one, a bit takes four inputs; a square one less, as it is no difference to be complemented.
         choice = 0.6 * shift - (0.7 if config.metric == "l2" else 0.2) if shift > 1 else 0
-        cells.add(_Cells(both=term, lut=choice * term, ff=1 + config.shift_bits))
+        cells.add(_Cells(both=term, lut=choice * term, ff=1 + config.unit.shift_bits))
     return cells
-
-
-def _lane_term(config: Configuration) -> int:
-    """Bits of a component's term."""
-    widths = {"l2": 2 * config.bits, "table": config.entry_bits}
-    return widths.get(config.metric, config.bits) + config.shift_max
 
 
 def _unit(config: Configuration, products_in_logic: bool) -> tuple[_Cells, int]:
     """The distance unit of a word, and the bits of its term."""
     if config.metric == "hamming":
-        return _hamming(config), config.word_width.bit_length()
+        return _hamming(config), config.unit.term_width
     cells = _Cells()
     cells.add(_lane(config, products_in_logic), config.lanes)
-    width = _lane_term(config)
+    width = config.unit.lane_width
     maximum, carries = config.metric == "linf", config.metric in ("l1", "box")
     if config.metric == "l1" and not config.shift_max and config.bits > 1:
         # What makes an absolute difference of the ones' complement lies ahead of the adders.
@@ -234,8 +229,7 @@ def _unit(config: Configuration, products_in_logic: bool) -> tuple[_Cells, int]:
 def _hamming(config: Configuration) -> _Cells:
     """The tree of `prototile.rtl.distance.hamming`, level by level."""
     bits = config.word_width
-    leaves = -(-(bits + 1) // 3)
-    loose = max(0, bits - 2 * leaves)
+    loose = max(0, bits - 2 * hamming_leaves(bits))
     numbers = [min(2, bits - loose - at) for at in range(0, bits - loose, 2)]
     cells = _Cells(both=bits, lut=0.25 * bits * config.masked)
     level = 0
@@ -268,15 +262,15 @@ def _element(config: Configuration, products_in_logic: bool) -> _Cells:
     if config.radii == "prototype":
         cells.both += 2
         cells.lut += 2
-        cells.ff += config.unit_latency_cycles
+        cells.ff += config.unit.latency
     if config.memory_register:
-        cells.ff += config.memory_word_width
+        cells.ff += config.unit.memory_width
     if config.memory == "logic":
-        cells.both += _rom_luts(config.memory_word_width, config.memory_depth)
+        cells.both += _rom_luts(config.unit.memory_width, config.memory_depth)
     return cells
 
 
-def _grid(config: Configuration, occupied: NDArray[np.int64], *, products_in_logic: bool = True) -> _Cells:
+def _grid(config: Configuration, occupied: NDArray[np.int64], *, products_in_logic: bool) -> _Cells:
     cells = _Cells()
     cells.add(_element(config, products_in_logic), int(occupied.sum()))
     banks = -(-config.pes_per_tile // config.pes_per_bank)
@@ -285,7 +279,7 @@ def _grid(config: Configuration, occupied: NDArray[np.int64], *, products_in_log
     tile = _Cells(ff=config.word_width * (1 + config.memory_register) + address + 2 + pulses, both=6, lut=3)
     tile.add(_Cells(both=2.5, lut=2), banks)
     if config.k > 1:
-        tile.add(_Cells(both=3 + banks, ff=config.unit_latency_cycles + 2))
+        tile.add(_Cells(both=3 + banks, ff=config.unit.latency + 2))
     tile.add(_Cells(both=3), banks - 1 + (config.columns > 1))
     cells.add(tile, config.rows * config.columns)
     cells.add(_Cells(both=config.key_width, ff=5, lut=2), config.rows)

@@ -12,7 +12,6 @@ from prototile.placement import Placement, place, row_occupancy
 from prototile.rtl.buffers import in_block_ram
 from prototile.rtl.collector import Tables
 from prototile.rtl.core import Core
-from prototile.rtl.distance import UnitShape
 from prototile.rtl.grid import GridShape, TileImage
 from prototile.rtl.parallel import ParallelCore, ParallelShape, Prototype
 from prototile.rtl.record import RecordShape
@@ -21,7 +20,7 @@ from prototile.rtl.record import RecordShape
 def grid_shape(config: Configuration, placement: Placement) -> GridShape:
     """The shape that the hardware is built from."""
     return GridShape(
-        unit=unit_shape(config),
+        unit=config.unit,
         passes=config.k,
         pass_interval=config.pass_interval_cycles,
         words=config.words,
@@ -41,19 +40,6 @@ def grid_shape(config: Configuration, placement: Placement) -> GridShape:
         block_memory=config.memory == "block",
         memory_register=config.memory_register,
         uneven=is_uneven(placement),
-    )
-
-
-def unit_shape(config: Configuration) -> UnitShape:
-    """The distance unit of each element."""
-    return UnitShape(
-        metric=config.metric,
-        bits=config.bits,
-        lanes=config.lanes,
-        masked=config.masked,
-        shift_max=config.shift_max,
-        entry_bits=config.entry_bits,
-        quiet=config.k > 1,
     )
 
 
@@ -82,8 +68,8 @@ def memory_words(config: Configuration, nodes: Nodes) -> NDArray[np.object_]:
     Returns
     -------
     (memories, prototypes, words, levels) object array of ints
-        One memory with words of all lanes, component j from bit ``j * memory_component_width`` on; or, for tables, one
-        memory a lane. Levels are those of a query's component for tables, else there is one.
+        One memory with words of all lanes, component j from bit ``j * config.unit.component_width`` on; or, for tables,
+        one memory a lane. Levels are those of a query's component for tables, else there is one.
     """
     components = _padded(config, _components(config, nodes))
     lanes = components.reshape(len(components), config.words, config.lanes, -1)
@@ -91,7 +77,7 @@ def memory_words(config: Configuration, nodes: Nodes) -> NDArray[np.object_]:
         return np.moveaxis(lanes, 2, 0)
     words = np.zeros(lanes.shape[:2], dtype=object)
     for lane in range(config.lanes):
-        words = words | (lanes[:, :, lane, 0] << (lane * config.memory_component_width))
+        words = words | (lanes[:, :, lane, 0] << (lane * config.unit.component_width))
     return words[None, :, :, None]
 
 
@@ -139,7 +125,7 @@ def _tile_image(config: Configuration, words: NDArray[np.object_], held: NDArray
     while len(members) > 1 and not members[-1]:
         members.pop()
     memories, _, rows, levels = words.shape
-    width = config.memory_word_width // memories
+    width = config.unit.memory_width // memories
     contents = np.zeros((memories, len(held), rows, levels), dtype=object)
     for at in range(len(members)):
         for round_ in np.flatnonzero(held[:, at] >= 0):
@@ -233,7 +219,7 @@ def core(config: Configuration, nodes: Nodes) -> Core | ParallelCore:
 def parallel_shape(config: Configuration) -> ParallelShape:
     """The shape of the parallel form."""
     return ParallelShape(
-        unit=unit_shape(config),
+        unit=config.unit,
         distance_width=config.distance_width,
         radii=config.radii,
         member_levels=config.member_levels,

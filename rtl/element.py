@@ -5,7 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.checks import positive
-from prototile.rtl.distance import DistanceUnit, UnitShape
+from prototile.rtl.distance.shape import UnitShape
+from prototile.rtl.distance.unit import DistanceUnit
 
 
 class ProcessingElement(wiring.Component):

@@ -8,7 +8,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.checks import positive
-from prototile.rtl.distance import UnitShape
+from prototile.rtl.distance.shape import UnitShape
 from prototile.rtl.tile import Tile, hop_layout
 
 

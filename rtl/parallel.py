@@ -7,7 +7,8 @@ from amaranth.hdl import Cat, Const, Module, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from prototile.rtl.distance import DistanceUnit, UnitShape
+from prototile.rtl.distance.shape import UnitShape
+from prototile.rtl.distance.unit import DistanceUnit
 from prototile.rtl.layout import query_layout, record_layout
 from prototile.rtl.lookup import LookedUpDistance, entry, lookup_latency
 from prototile.rtl.outbox import Outbox

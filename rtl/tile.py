@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.bank import Bank, control_layout
 from prototile.rtl.checks import positive
-from prototile.rtl.distance import UnitShape
+from prototile.rtl.distance.shape import UnitShape
 
 
 def hop_layout(

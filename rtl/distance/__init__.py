@@ -1,6 +1,1 @@
-"""Distance units, all with one interface: see `DistanceUnit`."""
-
-from prototile.rtl.distance.shape import METRICS, UnitShape
-from prototile.rtl.distance.unit import DistanceUnit
-
-__all__ = ["METRICS", "DistanceUnit", "UnitShape"]
+"""Distance units, all with one interface: see `prototile.rtl.distance.unit`."""

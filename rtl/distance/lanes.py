@@ -23,7 +23,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.checks import positive
-from prototile.rtl.distance.shape import SQUARE_TABLE_BITS, UnitShape
+from prototile.rtl.distance.shape import UnitShape
 
 
 class Difference(wiring.Component):
@@ -159,8 +159,8 @@ class Manhattan(Lane):
 class SquaredEuclidean(Lane):
     """``(query - prototype)**2``; the carry is 0.
 
-    Up to `SQUARE_TABLE_BITS` bits the square is a table of the absolute difference. Beyond, the absolute difference is
-    registered and multiplied by itself, which lands in a DSP block where synthesis has one.
+    The square of few bits is a table of the absolute difference. Where the shape `multiplies`, the absolute difference
+    is registered and multiplied by itself, which lands in a DSP block where synthesis has one.
     """
 
     def elaborate(self, platform):
@@ -170,7 +170,7 @@ class SquaredEuclidean(Lane):
         absolute = Signal(bits)
         square = Signal(2 * bits, reset_less=True)
         m.d.comb += absolute.eq(Mux(difference.greater, difference.rest + 1, ~difference.rest))
-        if bits <= SQUARE_TABLE_BITS:
+        if not self.shape.multiplies:
             for place in range(2 * bits):
                 hits = [value for value in range(1 << bits) if value * value >> place & 1]
                 m.d.sync += square[place].eq(absolute.matches(*hits) if hits else 0)

@@ -1,9 +1,10 @@
-"""What fixes a distance unit: plain numbers, and what follows from them."""
+"""What fixes a distance unit: plain numbers, and what follows from them, which the generator shares."""
 
 from dataclasses import dataclass
 
 from prototile.rtl.checks import positive
 
+METRICS = ("l1", "l2", "linf", "hamming", "box", "table")
 #: Up to this many bits a square is looked up, beyond it is multiplied.
 SQUARE_TABLE_BITS = 4
 
@@ -84,9 +85,14 @@ class UnitShape:
         return self.lane_width + (0 if self.is_maximum else (self.lanes - 1).bit_length())
 
     @property
+    def multiplies(self) -> bool:
+        """Whether lanes square by a multiplier; narrow components are squared by a table."""
+        return self.metric == "l2" and self.bits > SQUARE_TABLE_BITS
+
+    @property
     def lane_latency(self) -> int:
         """Cycles from a component to its term."""
-        cycles = {"l1": 1, "l2": 2 if self.bits <= SQUARE_TABLE_BITS else 3, "linf": 2, "box": 2, "table": 1}
+        cycles = {"l1": 1, "l2": 3 if self.multiplies else 2, "linf": 2, "box": 2, "table": 1}
         return cycles[self.metric] + (self.shift_max > 0)
 
     @property
@@ -98,9 +104,6 @@ class UnitShape:
         if self.metric == "hamming":
             return 1 + -(-hamming_levels(self.word_width) // 2)
         return self.lane_latency + (self.lanes - 1).bit_length()
-
-
-METRICS = ("l1", "l2", "linf", "hamming", "box", "table")
 
 
 def hamming_leaves(bits: int) -> int:

@@ -4,7 +4,8 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
-from prototile.rtl.distance import DistanceUnit, UnitShape
+from prototile.rtl.distance.shape import UnitShape
+from prototile.rtl.distance.unit import DistanceUnit
 
 #: Term of one component: query, the memory's field of it (see `fields`), and what that means.
 TERMS = {

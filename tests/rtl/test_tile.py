@@ -3,7 +3,7 @@ import itertools
 import pytest
 from amaranth.sim import Simulator
 
-from prototile.rtl.distance import UnitShape
+from prototile.rtl.distance.shape import UnitShape
 from prototile.rtl.tile import CompareExchange, Tile
 
 
