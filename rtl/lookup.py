@@ -4,6 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from prototile.rtl.adders import chained, chains
 from prototile.rtl.checks import positive
 
 #: Longest carry chain that several adders share: a longer one would be slower than a comparison of distances.
@@ -14,8 +15,7 @@ class LookedUpDistance(wiring.Component):
     """A table for each component, and a tree of adders with a register after each level.
 
     Sums are as wide as the largest that there can be with these tables, and components that add nothing take nothing.
-    Several adders lie behind one another in one carry chain, because on ECP5 each chain takes cells to begin and to
-    end.
+    Several adders share a carry chain.
 
     Parameters
     ----------
@@ -60,13 +60,16 @@ class LookedUpDistance(wiring.Component):
 
     def _added(self, m, level, sums):
         """Sums of neighbours, registered, with their largest values."""
-        pairs = [sums[at : at + 2] for at in range(0, len(sums) - 1, 2)]
-        chains = [[]]
-        for pair in pairs:
-            if sum(_field(each) for each in [*chains[-1], pair]) > CHAIN_BITS and chains[-1]:
-                chains.append([])
-            chains[-1].append(pair)
-        added = [each for at, chain in enumerate(chains) for each in self._chained(m, f"sum_{level}_{at}", chain)]
+        adders = [(sums[at][0], sums[at + 1][0], None) for at in range(0, len(sums) - 1, 2)]
+        largest = [sums[at][1] + sums[at + 1][1] for at in range(0, len(sums) - 1, 2)]
+        added = []
+        for at, chain in enumerate(chains(adders, CHAIN_BITS)):
+            value, places = chained([chain[0], *map(_lowest_as_carry, chain[1:])])
+            total = Signal(len(value), name=f"sum_{level}_{at}", reset_less=True)
+            m.d.sync += total.eq(value)
+            for start, _ in places:
+                most = largest[len(added)]
+                added.append((total[start : start + most.bit_length()], most))
         if len(sums) % 2:
             left_over, most = sums[-1]
             waited = Signal(len(left_over), name=f"sum_{level}_left_over", reset_less=True)
@@ -74,38 +77,11 @@ class LookedUpDistance(wiring.Component):
             added.append((waited, most))
         return added
 
-    @staticmethod
-    def _chained(m, name, chain):
-        """Sums of some pairs by one carry chain, registered, with their largest values.
 
-        Between two sums lies a cell whose operands are both the lowest bit of the next right operand. It gives out the
-        carry that comes in, and passes that bit on as the carry into the next sum, where it counts as it would in its
-        place. Zeros as operands would do so without the exchange, but there synthesis cuts the chain.
-        """
-        left, right = [], []
-        for at, pair in enumerate(chain):
-            (one, _), (other, _) = pair
-            if at:
-                left.append(other[0])
-                right.append(other[0])
-                other = Cat(Const(0, 1), other[1:])
-            width = _field(pair) - 1
-            left.append(Cat(one, Const(0, width - len(one))))
-            right.append(Cat(other, Const(0, width - len(other))))
-        total = Signal(sum(map(_field, chain)), name=name, reset_less=True)
-        m.d.sync += total.eq(Cat(left) + Cat(right))
-        added = []
-        start = 0
-        for pair in chain:
-            most = sum(largest for _, largest in pair)
-            added.append((total[start : start + most.bit_length()], most))
-            start += _field(pair)
-        return added
-
-
-def _field(pair):
-    """Bits of a sum in a chain: those of its operands, and one for the carry out."""
-    return max(len(value) for value, _ in pair) + 1
+def _lowest_as_carry(adder):
+    """The same sum with the right operand's lowest bit as carry input."""
+    one, other, _ = adder
+    return one, Cat(Const(0, 1), other[1:]), other[0]
 
 
 def lookup_latency(components: int) -> int:

@@ -2,8 +2,9 @@
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
+from prototile.rtl.adders import chained, chains
+from prototile.rtl.distance.ports import unit_ports
 from prototile.rtl.distance.shape import UnitShape, hamming_leaves
 
 #: Longest chain in which adders are put one behind the other.
@@ -14,22 +15,12 @@ class Hamming(wiring.Component):
     """Counts differing bits; ports as those of `DistanceUnit`, the carry is 0.
 
     Pairs of differing bits become numbers of two bits, in two tables. Adders join the numbers, two levels a cycle, and
-    each takes one more bit as its carry input. Several adders share a carry chain: between two of them lies a cell
-    whose operands are both the next one's carry input, so that it passes that on, whatever comes in, and its sum is
-    the carry out of the one before.
+    each takes one more bit as its carry input. Several adders share a carry chain.
     """
 
     def __init__(self, shape: UnitShape):
         self.shape = shape
-        super().__init__(
-            {
-                "query": In(shape.word_width),
-                "memory": In(shape.memory_width),
-                "enable": In(1),
-                "term": Out(shape.term_width),
-                "carry": Out(1),
-            }
-        )
+        super().__init__(unit_ports(query=shape.word_width, memory=shape.memory_width, term=shape.term_width))
 
     def elaborate(self, platform):
         m = Module()
@@ -79,39 +70,13 @@ class Hamming(wiring.Component):
                 m.d.sync += register.eq(0)
         return register
 
-    def _added(self, m, adders, level):
+    @staticmethod
+    def _added(m, adders, level):
         """Sums of all adders of a level, several in one chain."""
         sums = []
-        chain = []
-        for adder in adders:
-            if chain and sum(self._width(each) + 1 for each in [*chain, adder]) > CHAIN_BITS:
-                sums += self._chained(m, chain, f"{level}_{len(sums)}")
-                chain = []
-            chain.append(adder)
-        return sums + self._chained(m, chain, f"{level}_{len(sums)}")
-
-    @staticmethod
-    def _width(adder):
-        left, right, _ = adder
-        return max(len(left), len(right))
-
-    def _chained(self, m, chain, name):
-        zero = Signal(name=f"zero_{name}")
-        left, right = [], []
-        places = []
-        for at, (one, other, carry) in enumerate(chain):
-            width = self._width((one, other, carry))
-            if at or carry is not None:
-                passed = zero if carry is None else carry
-                left.append(passed)
-                right.append(passed)
-            places.append((len(left), width + 1))
-            left += [one, *([zero] * (width - len(one)))]
-            right += [other, *([zero] * (width - len(other)))]
-            # Positions count bits, not pieces.
-            left, right = [*Cat(left)], [*Cat(right)]
-        left.append(zero)
-        right.append(zero)
-        total = Signal(len(left), name=f"total_{name}")
-        m.d.comb += total.eq(Cat(left) + Cat(right))
-        return [total[start : start + width] for start, width in places]
+        for at, chain in enumerate(chains(adders, CHAIN_BITS)):
+            value, places = chained(chain)
+            total = Signal(len(value), name=f"total_{level}_{at}")
+            m.d.comb += total.eq(value)
+            sums += [total[start : start + width] for start, width in places]
+        return sums

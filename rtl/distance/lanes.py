@@ -23,6 +23,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.checks import positive
+from prototile.rtl.distance.ports import unit_ports
 from prototile.rtl.distance.shape import UnitShape
 
 
@@ -97,13 +98,7 @@ class Lane(wiring.Component):
     def __init__(self, shape: UnitShape):
         self.shape = shape
         super().__init__(
-            {
-                "query": In(shape.bits),
-                "memory": In(shape.component_width),
-                "enable": In(1),
-                "term": Out(shape.lane_width),
-                "carry": Out(1),
-            }
+            unit_ports(query=shape.bits, memory=shape.component_width, term=shape.lane_width),
         )
 
     def _difference(self, m):

@@ -2,10 +2,10 @@
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.distance.hamming import Hamming
 from prototile.rtl.distance.lanes import LANES
+from prototile.rtl.distance.ports import unit_ports
 from prototile.rtl.distance.shape import UnitShape
 
 
@@ -32,15 +32,7 @@ class DistanceUnit(wiring.Component):
 
     def __init__(self, shape: UnitShape):
         self.shape = shape
-        super().__init__(
-            {
-                "query": In(shape.word_width),
-                "memory": In(shape.memory_width),
-                "enable": In(1),
-                "term": Out(shape.term_width),
-                "carry": Out(1),
-            }
-        )
+        super().__init__(unit_ports(query=shape.word_width, memory=shape.memory_width, term=shape.term_width))
 
     def elaborate(self, platform):
         m = Module()
