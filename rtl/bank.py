@@ -160,17 +160,14 @@ class Bank(wiring.Component):
         candidate = Signal(name=f"candidate_{place}", reset_less=True)
         zero = Signal(name=f"zero_{place}")
         m.d.comb += zero.eq(candidate & ~bit)
-        arm = controls.arm
+        joins = controls.arm
+        mask, every_round = self.members[place], (1 << self.rounds) - 1
+        if mask != every_round:
+            joins &= Const(mask, self.rounds).bit_select(controls.round, 1)
         if self.keeps:
             won = Signal(name=f"won_{place}")
             m.d.sync += won.eq((won | (self.advance & candidate)) & ~controls.load)
-            arm = controls.arm & ~won
-        mask, every_round = self.members[place], (1 << self.rounds) - 1
+            joins &= ~won
         # Not written with multiplexers: synthesis would make clock enables of them, which have the longer way.
-        stays = zero | (candidate & ~any_zero)
-        if mask == every_round:
-            m.d.sync += candidate.eq(arm | (~controls.arm & stays) if self.keeps else arm | stays)
-        else:
-            member = Const(mask, self.rounds).bit_select(controls.round, 1)
-            m.d.sync += candidate.eq((arm & member) | (~controls.arm & stays))
+        m.d.sync += candidate.eq(joins | (~controls.arm & (zero | (candidate & ~any_zero))))
         return zero
