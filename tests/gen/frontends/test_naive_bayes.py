@@ -6,7 +6,7 @@ from sklearn import datasets
 from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import BernoulliNB, CategoricalNB, GaussianNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import prototile as pt
 from prototile.frontends import to_prototype_model
@@ -151,8 +151,67 @@ def test_features_with_different_numbers_of_categories():
     tables = CategoricalNBFrontEnd().tables(estimator)
     assert tables.model.prototypes.shape == (3, 4, 8)
     check_bound(tables, estimator, X)
-    # What scikit-learn does not know counts as the last category.
+    # What scikit-learn does not know, and refuses, counts as the last category, or as the first one.
     assert (tables.model.predict(X + np.array([3, 9, 9, 5])) == tables.model.predict([[0, 1, 4, 2]] * 300)).all()
+    assert (tables.model.predict(X - 9) == tables.model.predict([[0, 0, 0, 0]] * 300)).all()
+
+
+def of_categories(counts, classes=3, rows=400, seed=4):
+    """A model whose features have so many categories each, all of them in the training data."""
+    random = np.random.default_rng(seed)
+    X = np.column_stack([np.r_[count - 1, random.integers(0, count, rows - 1)] for count in counts])
+    return CategoricalNB().fit(X, random.integers(0, classes, rows))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16, np.int64, np.uint8, ">f4", ">i4"])
+@pytest.mark.parametrize("counts", [(2, 2), (3, 4, 7), (1, 5, 2, 16)])
+def test_fractions_are_dropped_as_scikit_learn_does(dtype, counts):
+    estimator = of_categories(counts)
+    tables = CategoricalNBFrontEnd().tables(estimator)
+    design = pt.convert(estimator, board=BOARD)
+    random = np.random.default_rng(1)
+    # scikit-learn takes what is above -1 and below the number of categories.
+    X = random.uniform(np.full(len(counts), -0.999), np.array(counts) - 1e-4, (3000, len(counts)))
+    X[:1000] = np.trunc(X[:1000] * 4) / 4
+    if np.dtype(dtype).kind == "u":
+        X = np.abs(X)
+    X = X.astype(dtype)
+    joint = np.sort(estimator.predict_joint_log_proba(X), axis=1)
+    clear = joint[:, -1] - joint[:, -2] > tables.bound
+    assert clear.mean() > 0.9
+    for found in (design.predict(X), design.model.predict(X)):
+        assert (found == estimator.predict(X))[clear].all()
+    assert np.array_equal(design.quantise(X)[0], X.astype(int))
+
+
+@pytest.mark.parametrize("count", [2, 3, 1000, 1 << 16])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_category_begins_at_its_integer(count, dtype):
+    """The integers of both parities, as halves are rounded to even, and the float32 next below each."""
+    estimator = CategoricalNB(min_categories=count).fit([[0], [1]], [0, 1])
+    model = to_prototype_model(estimator)
+    design_levels = np.rint(model.transform(np.arange(count, dtype=dtype)[:, None]))
+    assert np.array_equal(design_levels[:, 0], np.arange(count))
+    integers = np.arange(1, count, dtype=np.float32)
+    below = np.nextafter(integers, np.float32(0)).astype(dtype)
+    assert np.array_equal(np.rint(model.transform(below[:, None]))[:, 0], integers - 1)
+
+
+def test_a_float64_next_below_an_integer_counts_as_it():
+    design = pt.convert(of_categories((4, 4)))
+    for distance, level in ((1.4e-11, 3), (1.5e-11, 2), (1e-9, 2)):
+        assert design.quantise([[3 - distance, 3.0]])[0].tolist() == [[level, 3]]
+
+
+def test_fractions_are_dropped_after_a_scaler():
+    random = np.random.default_rng(6)
+    X, y = random.integers(10, 18, (300, 3)), random.integers(0, 3, 300)
+    X[0], X[1] = 10, 17
+    pipeline = make_pipeline(MinMaxScaler((0, 7)), CategoricalNB()).fit(X, y)
+    design = pt.convert(pipeline, board=BOARD)
+    assert np.array_equal(design.quantise(X)[0], X - 10)
+    fractions = X + random.integers(0, 2, X.shape) / 2
+    assert np.array_equal(design.quantise(fractions)[0], X - 10)
 
 
 @pytest.mark.parametrize("binarize", [0.0, 7.0, 7.5])
