@@ -246,6 +246,9 @@ class Chip:
         Label of each class index.
     baud
         Bits a second of the serial line.
+    open_ended
+        Components whose lowest and highest level stand for all that lies beyond them too, so that they do not count as
+        clipped; one truth value for each feature, or one for all.
     reject
         Label for queries whose status is unknown; used if `rejects`.
     rejects
@@ -276,6 +279,7 @@ class Chip:
     baud: int
     scale: tuple[float, ...] = (1.0,)
     shift: tuple[float, ...] = (0.0,)
+    open_ended: tuple[bool, ...] = (False,)
     reject: Any = None
     rejects: bool = False
     prototypes: NDArray[np.integer[Any]] | None = field(default=None, repr=False)
@@ -289,7 +293,7 @@ class Chip:
                 f"the fields of the chip's record do not match this driver's ({', '.join(sorted(unknown))}): use the "
                 "driver from the folder that describes the chip"
             )
-        for name in _PER_FEATURE:
+        for name in (*_PER_FEATURE, "open_ended"):
             count = len(getattr(self, name))
             if count not in (1, self.features):
                 raise ChipFileError(
@@ -349,6 +353,7 @@ class Chip:
             )
             for name in _PER_FEATURE:
                 values[name] = tuple(np.atleast_1d(np.asarray(values[name], np.float64)).tolist())
+            values["open_ended"] = tuple(bool(end) for end in values.get("open_ended", (False,)))
             for name in ("classes", "self_test"):
                 values[name] = tuple(values[name])
             return cls(**values)
@@ -372,6 +377,8 @@ class Chip:
             "baud": self.baud,
             "self_test": list(self.self_test),
         }
+        if any(self.open_ended):
+            values["open_ended"] = list(self.open_ended)
         if self.rejects:
             values["reject"] = self.reject
         if self.prototypes is not None:
@@ -417,7 +424,7 @@ class Chip:
         -------
         integers : (n, features)
         saturated : (n,)
-            Components of each query that were clipped.
+            Components of each query that were clipped, those that are open-ended left out.
 
         Raises
         ------
@@ -443,7 +450,8 @@ class Chip:
             exact = np.rint((prepared - np.asarray(self.offset)) / np.asarray(self.step))
         largest = (1 << self.bits) - 1
         clipped = np.clip(exact, 0, largest)
-        return clipped.astype(np.int64), np.count_nonzero(exact != clipped, axis=1).astype(np.int64)
+        counted = (exact != clipped) & ~np.asarray(self.open_ended)
+        return clipped.astype(np.int64), np.count_nonzero(counted, axis=1).astype(np.int64)
 
 
 def _check_finite(values: NDArray[np.float64], vectors: NDArray[np.float64], way_out: str) -> None:

@@ -194,7 +194,9 @@ class Design:
         state = hashlib.sha256(json.dumps(self.config.to_dict(), sort_keys=True).encode())
         state.update(self.quantised.canonical_bytes())
         state.update(repr(self.model.reject).encode(errors="backslashreplace"))
-        numbers = [self.quantiser.offset, np.array([self.quantiser.step])]
+        numbers = [self.quantiser.offset, np.atleast_1d(self.quantiser.step)]
+        if self.quantiser.open_ended.any():
+            numbers.append(self.quantiser.open_ended.astype(np.float64))
         if self.model.preprocess is not None:
             numbers += [self.model.preprocess.scale, self.model.preprocess.shift]
         for array in numbers:

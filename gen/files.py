@@ -16,12 +16,23 @@ from prototile.archives import check_archive, check_file, read_npy, read_npz, sa
 from prototile.arrays import Matrix, to_matrix
 from prototile.errors import InputError, ModelFileError, PrototileError
 from prototile.frontends import to_prototype_model
-from prototile.model import AffineMap, PrototypeModel
+from prototile.model import AffineMap, Levels, PrototypeModel
+from prototile.scores import AdditiveScores
 from prototile.skops_trees import check_trees
 from prototile.tables import read_table
 
-_ARRAY_KEYS = ("prototypes", "labels", "radii", "classes", "masks", "weights", "scale", "shift")
-_SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive")
+_LEVELS_KEYS = ("offset", "step", "open_ended")
+_SCORES_KEYS = ("intercepts", "cuts", "constants", "curvatures", "centres")
+_PARTS = {
+    "preprocess": (AffineMap, ("scale", "shift")),
+    "levels": (Levels, _LEVELS_KEYS),
+    "original": (AdditiveScores, _SCORES_KEYS),
+}
+_ARRAY_KEYS = (
+    *("prototypes", "labels", "radii", "classes", "masks", "weights"),
+    *(key for _, keys in _PARTS.values() for key in keys),
+)
+_SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive", "step_per_feature")
 _KEYS = _ARRAY_KEYS + _SCALAR_KEYS
 _PICKLES = (".pkl", ".pickle", ".joblib")
 #: Types in .skops files beyond those that skops trusts itself: scikit-learn's search trees, which nothing here ever
@@ -230,16 +241,18 @@ def _build(file: Path, values: dict[str, Any]) -> PrototypeModel:
         )
     if ("scale" in values) != ("shift" in values):
         raise ModelFileError(f"{file} holds only one of 'scale' and 'shift'; give both or none.")
-    arguments = {
-        name: _scalar(file, name, value) if name in _SCALAR_KEYS else value
-        for name, value in values.items()
-        if name not in ("scale", "shift")
-    }
-    return _named(file, lambda: PrototypeModel(preprocess=_affine_map(values), **arguments))
-
-
-def _affine_map(values: dict[str, Any]) -> AffineMap | None:
-    return AffineMap(values["scale"], values["shift"]) if "scale" in values else None
+    parts: dict[str, Any] = {}
+    for name, (_, keys) in _PARTS.items():
+        found = [key for key in keys if key in values]
+        if found and len(found) < len(keys):
+            raise ModelFileError(f"{file} holds {found[0]!r} without all of {', '.join(keys)}; give all or none.")
+        if found:
+            parts[name] = {key: values.pop(key) for key in keys}
+    arguments = {name: _scalar(file, name, value) if name in _SCALAR_KEYS else value for name, value in values.items()}
+    return _named(
+        file,
+        lambda: PrototypeModel(**{name: _PARTS[name][0](**given) for name, given in parts.items()}, **arguments),
+    )
 
 
 def _scalar(file: Path, name: str, value: Any) -> Any:
@@ -343,6 +356,12 @@ def _values(model: PrototypeModel) -> dict[str, Any]:
         values["min_margin"] = model.min_margin
     if model.reject is not None:
         values["reject"] = model.reject
+    if model.step_per_feature:
+        values["step_per_feature"] = True
+    if model.levels is not None:
+        values |= {name: getattr(model.levels, name) for name in _LEVELS_KEYS}
+    if model.original is not None:
+        values |= model.original.arrays
     if model.preprocess is not None:
         values["scale"], values["shift"] = model.preprocess.scale, model.preprocess.shift
     return values

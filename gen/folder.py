@@ -157,7 +157,8 @@ def chip(design: Design) -> Any:
         scale=tuple(scaling.scale.tolist()),
         shift=tuple(scaling.shift.tolist()),
         offset=tuple(design.quantiser.offset.tolist()),
-        step=(design.quantiser.step,),
+        step=tuple(np.atleast_1d(design.quantiser.step).tolist()),
+        open_ended=tuple(design.quantiser.open_ended.tolist()) if design.quantiser.open_ended.any() else (False,),
         classes=tuple(model.classes.tolist()),
         baud=find_board(design.board_name).baud,
         reject=model.reject,
@@ -220,8 +221,10 @@ def _describe(design: Design) -> dict[str, Any]:
         },
         "quantiser": {
             "offset": design.quantiser.offset.tolist(),
-            "step": design.quantiser.step,
+            "step": np.asarray(design.quantiser.step).tolist(),
             "bits": design.quantiser.bits,
+            # Only where there are some, as older folders have none.
+            **({"open_ended": open_ended.tolist()} if (open_ended := design.quantiser.open_ended).any() else {}),
         },
         "bits_choice": None
         if choice is None

@@ -15,6 +15,7 @@ from prototile.config import MAX_K, METRICS
 from prototile.distances import distances
 from prototile.errors import InputError, UnsupportedModelError
 from prototile.record import Status
+from prototile.scores import AdditiveScores
 from prototile.values import checked_masks, checked_values, checked_weights
 
 #: Names under which users know the metrics, and what the contract calls them.
@@ -129,6 +130,54 @@ class AffineMap:
         return AffineMap(self.scale * following.scale, self.shift * following.scale + following.shift)
 
 
+@dataclass(frozen=True, eq=False, init=False)
+class Levels:
+    """Where the levels of tables lie: level n of component d is at ``offset[d] + n * step[d]``.
+
+    Parameters
+    ----------
+    offset, step
+        One finite number per feature, shape (features,); steps are positive.
+    open_ended
+        Features whose lowest and highest level stand for all that lies beyond them too: nothing is lost there, and
+        nothing counts as clipped. Shape (features,); None: no feature.
+
+    Raises
+    ------
+    InputError
+        If shapes differ or a number is out of its range.
+    """
+
+    offset: NDArray[np.float64]
+    step: NDArray[np.float64]
+    open_ended: NDArray[np.bool_]
+
+    def __init__(self, offset: ArrayLike, step: ArrayLike, open_ended: ArrayLike | None = None) -> None:
+        offsets, steps = np.asarray(offset, np.float64), np.asarray(step, np.float64)
+        ends = np.zeros(offsets.shape, np.bool_) if open_ended is None else np.asarray(open_ended).astype(np.bool_)
+        if offsets.ndim != 1 or not offsets.size or steps.shape != offsets.shape or ends.shape != offsets.shape:
+            raise InputError(
+                "offset, step and open_ended of levels must have one value per feature, not the shapes"
+                f" {offsets.shape}, {steps.shape} and {ends.shape}."
+            )
+        if not (np.isfinite(offsets).all() and np.isfinite(steps).all() and (steps > 0).all()):
+            raise InputError("offsets of levels must be finite numbers, and steps finite and positive.")
+        object.__setattr__(self, "offset", frozen(offsets))
+        object.__setattr__(self, "step", frozen(steps))
+        object.__setattr__(self, "open_ended", frozen(ends))
+
+    @property
+    def features(self) -> int:
+        """Components of a vector."""
+        return int(self.offset.size)
+
+    def __call__(self, Z: Matrix) -> NDArray[np.float64]:
+        """Levels of vectors (rows, features), neither rounded nor clipped; infinite beyond float64."""
+        with np.errstate(over="ignore"):
+            levels: NDArray[np.float64] = (Z - self.offset) / self.step
+        return levels
+
+
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class PrototypeModel:
     """Labelled prototypes with a metric: a nearest-prototype classifier, immutable and checked.
@@ -189,6 +238,15 @@ class PrototypeModel:
     weights
         Shape (prototypes, features), local weights: a component's term of the distance counts so many times; for l1
         and l2. Powers of two from 1 to 32768. None: all are 1.
+    step_per_feature
+        Whether each component may be quantised with a step of its own; for boxes in model units without `radii` and
+        `min_margin`. Which box holds a vector does not depend on it, but distances outside of a box then count levels,
+        which are of different widths. Front ends of trees set it; False: one step, as the metric says.
+    levels
+        For ``table``: where the levels lie. None: component values 0, 1, 2 ... are the levels themselves.
+    original
+        For ``table``: the scores that the tables are made from, one class for each prototype. `predict` answers by
+        them. None: the tables are the model.
 
     Attributes
     ----------
@@ -229,6 +287,9 @@ class PrototypeModel:
     preprocess: AffineMap | None
     masks: NDArray[np.bool_] | None
     weights: NDArray[np.int64] | None
+    step_per_feature: bool
+    levels: Levels | None
+    original: AdditiveScores | None
 
     def __init__(
         self,
@@ -245,6 +306,9 @@ class PrototypeModel:
         radii_inclusive: bool = False,
         masks: Any = None,
         weights: Any = None,
+        step_per_feature: bool = False,
+        levels: Levels | None = None,
+        original: AdditiveScores | None = None,
     ) -> None:
         known = canonical_metric(metric)
         points = checked_values(prototypes, known)
@@ -268,6 +332,11 @@ class PrototypeModel:
             raise InputError(
                 f"the preprocessing has {preprocess.features} features, but the prototypes have {points.shape[1]}."
             )
+        if not isinstance(step_per_feature, (bool, np.bool_)):
+            raise InputError(f"step_per_feature must be True or False, not {step_per_feature!r}.")
+        if step_per_feature:
+            _check_steps(known, points, radii, min_margin)
+        _check_tables(known, points, levels, original)
         values = {
             "prototypes": frozen(points),
             "labels": frozen(names),
@@ -283,6 +352,9 @@ class PrototypeModel:
             "preprocess": preprocess,
             "masks": None if counts is None else frozen(counts),
             "weights": None if local is None else frozen(local),
+            "step_per_feature": bool(step_per_feature),
+            "levels": levels,
+            "original": original,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -353,7 +425,8 @@ class PrototypeModel:
 
     def distances(self, Z: Matrix) -> NDArray[np.float64]:
         """Distances in float64 of model-space vectors (rows, features) to all prototypes, shape (rows, prototypes)."""
-        return distances(self.metric, Z, self.prototypes, self.masks, self.weights)
+        vectors = Z if self.levels is None else self.levels(Z)
+        return distances(self.metric, vectors, self.prototypes, self.masks, self.weights)
 
     def fires(self, distances: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which prototypes fire at these distances, shape (rows, prototypes)."""
@@ -364,6 +437,8 @@ class PrototypeModel:
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Labels by this model in float64, before any quantisation: what the chip is measured against.
+
+        Where there is an `original`, by its scores, and not by the tables that were made from it.
 
         Parameters
         ----------
@@ -438,6 +513,9 @@ class PrototypeModel:
         return elected
 
     def _predict_chunk(self, Z: Matrix) -> NDArray[Any]:
+        if self.original is not None:
+            answers: NDArray[Any] = self.classes[self.class_indices[self.original(Z).argmax(axis=1)]]
+            return answers
         distances = self.distances(Z)
         return self.decide_by(distances, self.fires(distances))
 
@@ -545,6 +623,31 @@ def _check_units(metric: Any, radii: Any, min_margin: Any) -> None:
             "radii and min_margin with metric 'euclidean' could be lengths or squared lengths;"
             " say metric='l2' and give them squared, as the chip compares them."
         )
+
+
+def _check_steps(metric: str, points: Matrix, radii: Any, min_margin: Any) -> None:
+    if metric != "box" or points.dtype.kind == "i":
+        raise InputError(
+            "step_per_feature is for boxes of floats: a step of its own would give each component another weight in the"
+            f" metric {metric!r}, and integers are in chip units; scale the features instead."
+        )
+    if radii is not None or min_margin is not None:
+        raise InputError(
+            "radii and min_margin need one unit of distance, which there is not with step_per_feature; leave them out,"
+            " or use one step."
+        )
+
+
+def _check_tables(metric: str, points: Matrix, levels: Levels | None, original: AdditiveScores | None) -> None:
+    for name, value, kind in (("levels", levels, Levels), ("original", original, AdditiveScores)):
+        if value is None:
+            continue
+        if metric != "table" or not isinstance(value, kind):
+            raise InputError(f"{name} must be {kind.__name__} of tables or None, not {value!r} for {metric!r}.")
+        if value.features != points.shape[1]:
+            raise InputError(f"{name} are of {value.features} features, but the tables of {points.shape[1]}.")
+    if original is not None and len(original.intercepts) != len(points):
+        raise InputError(f"there are scores of {len(original.intercepts)} classes, but {len(points)} tables.")
 
 
 def _non_negative(value: Any, name: str) -> float:

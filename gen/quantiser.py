@@ -1,4 +1,4 @@
-"""From the user's numbers to the chip's integers: one common step, and as few bits as the answers allow."""
+"""From the user's numbers to the chip's integers: one step or one per feature, and as few bits as the answers allow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from prototile.arrays import Matrix, frozen, to_array, to_matrix
 from prototile.config import index_bit_count
 from prototile.errors import InputError
-from prototile.model import PrototypeModel
+from prototile.model import AffineMap, PrototypeModel
 from prototile.quantised import MAX_BITS, QuantisedModel, bits_needed, check_bits
 from prototile.sim.golden import GoldenModel
 
@@ -25,6 +25,10 @@ MARGIN = 0.25
 DEFAULT_BITS = 8
 #: Largest loss that `choose_bits` accepts: half a point of agreement or accuracy.
 MAX_LOSS = 0.005
+#: Thresholds that are so near to integers and halves, in units of these, are taken to lie between integers.
+_HALF_SLACK = 1e-3
+#: What lies so near to a level, in steps, may lie on it but for the rounding of floats.
+_BESIDE = 1e-6
 #: `choose_bits` looks at this many rows at most, evenly spread over the data.
 CHOICE_ROWS = 1000
 
@@ -33,17 +37,26 @@ CHOICE_ROWS = 1000
 class Quantiser:
     """The rule ``q = clip(rint((z - offset) / step), 0, 2**bits - 1)``, in float64.
 
-    ``rint`` rounds half to even. There is one step for all components, so that a distance between quantised vectors
-    is the distance between the vectors divided by the step (l1) or its square (l2), up to rounding.
+    ``rint`` rounds half to even. With one step for all components, a distance between quantised vectors is the distance
+    between the vectors divided by the step (l1) or its square (l2), up to rounding. Boxes and tables, which compare or
+    look up each component by itself, may have a step for each.
 
     Parameters
     ----------
     offset
         Value that becomes 0, per component, shape (features,).
     step
-        Width of one level, positive.
+        Width of one level, positive; one number, or one per component, shape (features,).
     bits
         Bits of a component, 1 to 16.
+    open_ended
+        Components whose lowest and highest level stand for all that lies beyond them too, so that they never count as
+        clipped, shape (features,); None: none.
+
+    Attributes
+    ----------
+    step : float, or ndarray of shape (features,)
+        A float also if all steps are equal.
 
     Raises
     ------
@@ -52,18 +65,24 @@ class Quantiser:
     """
 
     offset: NDArray[np.float64]
-    step: float
+    step: float | NDArray[np.float64]
     bits: int
+    open_ended: NDArray[np.bool_]
 
-    def __init__(self, *, offset: ArrayLike, step: float, bits: int) -> None:
-        offsets = np.asarray(offset, np.float64)
+    def __init__(self, *, offset: ArrayLike, step: ArrayLike, bits: int, open_ended: ArrayLike | None = None) -> None:
+        offsets, steps = np.asarray(offset, np.float64), np.asarray(step, np.float64)
         if offsets.ndim != 1 or not offsets.size or not np.isfinite(offsets).all():
             raise InputError(f"offset must be one finite number per feature, not {offset!r}.")
-        if not (math.isfinite(step) and step > 0):
-            raise InputError(f"step must be a positive number, not {step!r}.")
+        if steps.shape not in ((), offsets.shape) or not (np.isfinite(steps).all() and (steps > 0).all()):
+            raise InputError(f"step must be a positive number, or one per feature, not {step!r}.")
+        ends = np.zeros(offsets.shape, np.bool_) if open_ended is None else np.asarray(open_ended)
+        if ends.shape != offsets.shape or ends.dtype.kind != "b":
+            raise InputError(f"open_ended must be True or False per feature, not {open_ended!r}.")
+        common = float(steps.flat[0])
         object.__setattr__(self, "offset", frozen(offsets))
-        object.__setattr__(self, "step", float(step))
+        object.__setattr__(self, "step", common if (steps == common).all() else frozen(steps))
         object.__setattr__(self, "bits", check_bits(bits))
+        object.__setattr__(self, "open_ended", frozen(ends))
 
     @classmethod
     def fit(cls, model: PrototypeModel, calibration: Any = None, *, bits: int | None = None) -> Quantiser:
@@ -72,7 +91,7 @@ class Quantiser:
         Parameters
         ----------
         model
-            With integer prototypes (chip units) the result is offset 0, step 1.
+            With integer prototypes (chip units) the result is offset 0, step 1; tables bring their levels.
         calibration
             Vectors before preprocessing, shape (rows, features), such as the training data. None: the prototypes,
             widened on either side by `MARGIN` of the largest range of a component.
@@ -83,7 +102,7 @@ class Quantiser:
         -------
         Quantiser
             With ``step = (largest range of a component) / (2**bits - 1)``; step 1 if all data are integers whose
-            largest range fits into `bits`, or if all ranges are zero.
+            largest range fits into `bits`, or if all ranges are zero. For boxes see `_Span`.
 
         Raises
         ------
@@ -94,13 +113,10 @@ class Quantiser:
         if model.in_chip_units:
             return cls._in_chip_units(model, calibration, width)
         width = DEFAULT_BITS if width is None else width
+        if model.metric == "box":
+            return _Span.of(model, calibration).quantiser(width)
         if calibration is None:
-            points = _spanned(model)
-            if model.metric == "box" and not _is_integer(points) and not np.ptp(points, axis=0).any():
-                raise InputError(
-                    "boxes with one bound for each component do not tell how far the data reach; give calibration data."
-                )
-            return cls._of_prototypes(points, width)
+            return cls._of_prototypes(_spanned(model), width)
         return cls._of_data(_spanned(model, model.transform(calibration)), width)
 
     @classmethod
@@ -118,7 +134,11 @@ class Quantiser:
             )
         if calibration is not None:
             model.transform(calibration)
-        return cls(offset=np.zeros(model.features), step=1.0, bits=needed if bits is None else bits)
+        width = needed if bits is None else bits
+        if model.levels is not None:
+            levels = model.levels
+            return cls(offset=levels.offset, step=levels.step, bits=width, open_ended=levels.open_ended)
+        return cls(offset=np.zeros(model.features), step=1.0, bits=width)
 
     @classmethod
     def _of_data(cls, data: NDArray[np.float64], bits: int) -> Quantiser:
@@ -161,7 +181,7 @@ class Quantiser:
         integers : ndarray of shape (rows, features), uint16
             Components ``0 .. 2**bits - 1``.
         saturated : ndarray of shape (rows,), int64
-            Components of each row that were clipped.
+            Components of each row that were clipped, those that are open-ended left out.
 
         Raises
         ------
@@ -173,7 +193,7 @@ class Quantiser:
         with np.errstate(over="ignore"):
             levels = np.rint((matrix - self.offset) / self.step)
         clipped = np.clip(levels, 0, (1 << self.bits) - 1)
-        saturated = np.count_nonzero(clipped != levels, axis=1)
+        saturated = np.count_nonzero((clipped != levels) & ~self.open_ended, axis=1)
         return clipped.astype(np.uint16), saturated.astype(np.int64)
 
     def apply(self, model: PrototypeModel) -> QuantisedModel:
@@ -198,36 +218,53 @@ class Quantiser:
             k=model.k,
         )
         largest = bare.configuration().distance_max + 1
-        # Not step**2: the square of a huge step is infinite, where Python's power would be an error.
-        unit = self.step * self.step if model.metric == "l2" else self.step
         return replace(
             bare,
-            radii=None if model.radii is None else _thresholds(model.radii, unit, largest, model.radii_inclusive),
+            radii=None
+            if model.radii is None
+            else _thresholds(model.radii, self._unit(model), largest, model.radii_inclusive),
             radii_kind=model.radii_kind,
             min_margin=(
                 None
                 if model.min_margin is None
-                else int(_thresholds(np.array([model.min_margin]), unit, largest, inclusive=False)[0])
+                else int(_thresholds(np.array([model.min_margin]), self._unit(model), largest, inclusive=False)[0])
             ),
         )
+
+    def _unit(self, model: PrototypeModel) -> float:
+        """What one unit of the chip's distance is worth in the model's."""
+        if model.metric == "table":
+            return 1.0
+        if not isinstance(self.step, float):
+            raise InputError(
+                "radii and min_margin need one unit of distance, which there is not with a step per feature; leave them"
+                " out, or use one step."
+            )
+        # Not step**2: the square of a huge step is infinite, where Python's power would be an error.
+        return self.step * self.step if model.metric == "l2" else self.step
 
     def _values(self, model: PrototypeModel) -> NDArray[Any]:
         """Prototypes in chip units, in the shape of the metric."""
         if model.metric not in ("box", "table"):
             return self.quantise(model.prototypes)[0]
-        return model.prototypes if model.in_chip_units else self._bounds(model.prototypes.astype(np.float64))
+        return model.prototypes if model.in_chip_units else self._bounds(model)
 
-    def _bounds(self, bounds: NDArray[np.float64]) -> NDArray[np.int64]:
+    def _bounds(self, model: PrototypeModel) -> NDArray[np.int64]:
         """Closed integer bounds for the half-open intervals (lower, upper] of boxes, shape (boxes, features, 2).
 
         A threshold t becomes ``T = floor((t - offset) / step)``; levels up to T are below it, all others above. So
         boxes that share thresholds and cover the space once cover all integer vectors once. A query rounds to the
-        nearest level, hence the chip's threshold lies at T + 1/2, half a step from t at most. With integer data and
-        step 1 no data lie in between, and the chip decides as the model does.
+        nearest level, hence the chip's threshold lies at T + 1/2, half a step from t at most. With integer data on
+        levels no data lie in between, and the chip decides as the model does.
         """
         largest = (1 << self.bits) - 1
+        bounds = model.prototypes.astype(np.float64)
+        steps = np.broadcast_to(self.step, self.offset.shape)[:, None]
         with np.errstate(over="ignore"):
-            thresholds = np.floor((bounds - self.offset[:, None]) / self.step)
+            quotients = (bounds - self.offset[:, None]) / steps
+        thresholds = np.floor(quotients)
+        if model.preprocess is not None:
+            thresholds = self._beside_integers(bounds, quotients, thresholds, model.preprocess)
         lower = np.clip(thresholds[..., 0] + 1, 0, largest + 1).astype(np.int64)
         upper = np.clip(thresholds[..., 1], -1, largest).astype(np.int64)
         # No level lies in between: an empty interval, with both bounds moved to where the chip can hold them.
@@ -235,6 +272,25 @@ class Quantiser:
         lower[empty] = np.clip(lower[empty], 1, largest)
         upper[empty] = lower[empty] - 1
         return np.stack([lower, upper], axis=2)
+
+    def _beside_integers(
+        self, bounds: NDArray[np.float64], quotients: NDArray[np.float64], thresholds: NDArray[Any], scaler: AffineMap
+    ) -> NDArray[np.float64]:
+        """Thresholds, those corrected that lie on an integer behind a scaler but for the rounding of floats.
+
+        There the side that the integer is on is what the scaler makes of it, compared as the model does.
+        """
+        scale, shift = (
+            np.where(scaler.scale == 0, one, part)[:, None] for one, part in ((1.0, scaler.scale), (0.0, scaler.shift))
+        )
+        steps = np.broadcast_to(self.step, self.offset.shape)[:, None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            nearest = np.rint(quotients)
+            levels = self.offset[:, None] + nearest * steps
+            values = np.rint((levels - shift) / scale) * scale + shift
+            beside = (np.abs(quotients - nearest) < _BESIDE) & (np.abs(values - levels) < _BESIDE * steps)
+        corrected: NDArray[np.float64] = np.where(beside, np.where(values <= bounds, nearest, nearest - 1), thresholds)
+        return corrected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -329,7 +385,7 @@ def choose_bits(
     trial = _BitsTrial.of(model, calibration, y)
     curve: list[BitsPoint] = []
     for bits in range(1, MAX_BITS + 1):
-        curve.append(trial.measure(Quantiser._of_data(trial.data, bits)))
+        curve.append(trial.measure(trial.quantiser(bits)))
         # A hundredth of a row: a loss that is max_loss exactly may come out a little larger in floating point.
         if curve[-1].loss <= max_loss + 0.01 / len(trial.rows):
             return BitsChoice(bits=bits, curve=tuple(curve), reached=True)
@@ -342,7 +398,7 @@ class _BitsTrial:
     """Rows to measure on, with the answers of the float model."""
 
     model: PrototypeModel
-    data: NDArray[np.float64]
+    span: _Span | NDArray[np.float64]
     rows: NDArray[np.float64]
     truth: NDArray[Any] | None
     left_out: NDArray[np.bool_]
@@ -359,12 +415,16 @@ class _BitsTrial:
         left_out[left_out.all(axis=1)] = False
         return cls(
             model=model,
-            data=_spanned(model, Z),
+            span=_Span.of(model, calibration) if model.metric == "box" else _spanned(model, Z),
             rows=rows,
             truth=None if truth is None else truth[chosen],
             left_out=left_out,
             reference=_predict(model, distances, model.fires(distances), left_out),
         )
+
+    def quantiser(self, bits: int) -> Quantiser:
+        """The rule with so many bits."""
+        return self.span.quantiser(bits) if isinstance(self.span, _Span) else Quantiser._of_data(self.span, bits)
 
     def measure(self, quantiser: Quantiser) -> BitsPoint:
         quantised = quantiser.apply(self.model)
@@ -403,8 +463,8 @@ def _predict(
 
 
 def _is_itself(model: PrototypeModel, distances: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Where a row and a prototype are the same, shape (rows, prototypes); a box is no vector."""
-    if model.metric == "box":
+    """Where a row and a prototype are the same, shape (rows, prototypes); boxes and tables are no vectors."""
+    if model.metric in ("box", "table"):
         return np.zeros(distances.shape, np.bool_)
     same: NDArray[np.bool_] = distances == 0
     # What a prototype ignores may differ, and what ignores everything is at distance 0 to all.
@@ -424,23 +484,157 @@ def _bits_in_chip_units(model: PrototypeModel) -> int:
 
 
 def _spanned(model: PrototypeModel, Z: Matrix | None = None) -> NDArray[np.float64]:
-    """Rows (n, features) whose ranges are to be spanned: prototypes, bounds of boxes one by one, and vectors.
+    """Rows (n, features) whose ranges are to be spanned: prototypes and vectors.
 
-    Masked components and open ends span nothing: another value of the same component, or 0, stands in for them.
+    Masked components span nothing: another value of the same component, or 0, stands in for them.
     """
     points = model.prototypes.astype(np.float64)
-    counts = np.isfinite(points)
-    if model.masks is not None:
-        counts &= model.masks
-    if model.metric == "box":
-        points, counts = (np.moveaxis(array, 2, 0).reshape(-1, model.features) for array in (points, counts))
-        # Thresholds between integers, as trees choose them, are no reason to give up step 1.
-        if _is_integer(2 * points if Z is None else Z):
-            points = np.floor(points)
+    counts = np.ones(points.shape, np.bool_) if model.masks is None else model.masks
     if Z is not None:
         points, counts = np.vstack([points, Z]), np.vstack([counts, np.ones(Z.shape, np.bool_)])
     stand_in = np.where(counts.any(axis=0), points[counts.argmax(axis=0), np.arange(model.features)], 0.0)
     return np.where(counts, points, stand_in)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Span:
+    """What the levels of boxes reach, component by component: data and bounds, and one level above the highest bound.
+
+    A bound lies between two levels, see `Quantiser._bounds`. So that what is clipped stays on its side of every bound,
+    there must be a level below the lowest bound and one above the highest. Where values lie at equal distances, as
+    integers do, also behind a scaler, levels lie on the values if there are enough of them; this goes before a margin.
+
+    Attributes
+    ----------
+    per_feature, calibrated
+        Whether each component has its own step, and whether there are data.
+    bounded
+        Components that have a bound.
+    low, high, top
+        Lowest and highest datum or bound, and the highest bound (`low` where there is none).
+    regular
+        Components whose values are ``anchor + n * unit`` for integers n; all or none if there is one step.
+    anchor, unit
+        As above, where it is so.
+    first, last
+        The n of the lowest and highest level that is needed.
+    """
+
+    per_feature: bool
+    calibrated: bool
+    bounded: NDArray[np.bool_]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    top: NDArray[np.float64]
+    regular: NDArray[np.bool_]
+    anchor: NDArray[np.float64]
+    unit: NDArray[np.float64]
+    first: NDArray[np.float64]
+    last: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, model: PrototypeModel, calibration: Any) -> _Span:
+        Z = None if calibration is None else model.transform(calibration).astype(np.float64)
+        bounds = np.moveaxis(model.prototypes.astype(np.float64), 2, 0).reshape(-1, model.features)
+        finite = np.isfinite(bounds)
+        bounded: NDArray[np.bool_] = np.asarray(finite.any(axis=0))
+        bounds = np.where(finite, bounds, np.nan)
+        points = np.where(bounded, bounds, 0.0) if Z is None else np.vstack([bounds, Z])
+        low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
+        _low_and_ranges(np.stack([low, high]))
+        top = np.fmax(low, np.fmax.reduce(bounds))
+        anchor, unit = np.zeros(model.features), np.ones(model.features)
+        if model.step_per_feature and model.preprocess is not None:
+            # Integers behind a scaler. Whether it turns them round does not matter to where they lie.
+            unit = np.abs(model.preprocess.scale)
+            anchor = np.where(unit > 0, model.preprocess.shift, 0.0)
+            unit = np.where(unit > 0, unit, 1.0)
+        with np.errstate(over="ignore"):
+            steps = (bounds - anchor) / unit
+        if Z is None:
+            # Thresholds between integers, as trees choose them; theirs are rounded to float32.
+            slack = _HALF_SLACK if model.step_per_feature else 0.0
+            regular = np.all(~finite | (np.abs(2 * steps - np.rint(2 * steps)) <= slack), axis=0)
+            first, last = np.fmin.reduce(np.floor(steps)), np.fmax.reduce(np.floor(steps) + 1)
+        else:
+            given = to_matrix(calibration, "X") if model.step_per_feature else Z
+            regular = np.all(given == np.rint(given), axis=0)
+            values = np.rint((Z - anchor) / unit)
+            first = np.fmin(values.min(axis=0), np.fmin.reduce(np.floor(steps)))
+            last = np.fmax(values.max(axis=0), np.fmax.reduce(np.floor(steps) + 1))
+        if not model.step_per_feature:
+            regular = np.full(model.features, regular.all())
+        return cls(
+            per_feature=model.step_per_feature,
+            calibrated=Z is not None,
+            bounded=bounded,
+            low=low,
+            high=high,
+            top=top,
+            regular=regular,
+            anchor=anchor,
+            unit=unit,
+            first=np.nan_to_num(first),
+            last=np.nan_to_num(last),
+        )
+
+    def quantiser(self, bits: int) -> Quantiser:
+        """The rule with so many bits.
+
+        Raises
+        ------
+        InputError
+            If it has one step, and neither data nor bounds tell how far the data reach.
+        """
+        levels = (1 << bits) - 1
+        counts = self.last - self.first
+        fits = (self.regular | (self.per_feature and not self.calibrated)) & (counts <= levels)
+        if not self.per_feature:
+            fits = np.full(fits.shape, fits.all())
+        first, unit = self.first, self.unit
+        if not self.calibrated:
+            if self.per_feature:
+                # Bounds alone do not tell integers from other data: integers lie on levels, and levels also in between.
+                parts = np.maximum(np.floor(levels / np.maximum((1 + 2 * MARGIN) * counts, 1)), 1)
+                parts = np.where(self.regular | ~fits, 1, parts)
+                first, unit = np.floor((self.low - self.anchor) / unit * parts), unit / parts
+                counts = np.floor((self.top - self.anchor) / unit) + 1 - first
+            wanted = counts if self.per_feature else counts.max()
+            first = first - np.floor(np.minimum(MARGIN * wanted, (levels - counts) / 2))
+        with np.errstate(over="ignore", invalid="ignore"):
+            offset, step = (self.low, unit) if fits.all() else self._uneven(levels)
+            offset = np.where(fits, self.anchor + first * unit, offset)
+            step = np.where(fits, unit, step)
+        if not np.isfinite(step * levels).all():
+            raise InputError("the boxes span more than a float64 can hold; scale them down.")
+        # Without data nothing is known of a component without a bound, and nothing depends on it.
+        open_ended = ~self.bounded if not self.calibrated else None
+        return Quantiser(offset=offset, step=step, bits=bits, open_ended=open_ended)
+
+    def _uneven(self, levels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Offsets and steps of levels that lie on no particular values."""
+        ranges = self.high - self.low
+        if self.calibrated:
+            # The highest bound is half a level below the highest level, or further.
+            steps = np.maximum(ranges / levels, (self.top - self.low) / (levels - 0.5))
+            if not self.per_feature:
+                steps = np.full_like(steps, steps.max())
+            return self.low, np.where(steps == 0, np.where(ranges == 0, 1.0, math.ulp(0.0)), steps)
+        if self.per_feature:
+            alone = self.bounded & (ranges == 0)
+            # Nothing tells how far the data reach, only on which side of the bound they are.
+            reach = np.where(alone, 2 * np.where(self.low == 0, 1.0, np.abs(self.low)), ranges)
+            margin = np.where(alone, 0.0, MARGIN)
+            steps = np.where(reach == 0, 1.0, np.maximum(reach * (1 + 2 * margin) / levels, math.ulp(0.0)))
+            # A bound between an even level and the next one: a value at it is rounded to the even one, below.
+            below = 2 * (levels // 4) + 0.5
+            return np.where(alone, self.low - below * steps, self.low - margin * reach), steps
+        largest = float(ranges.max())
+        if largest == 0:
+            raise InputError(
+                "boxes with one bound for each component do not tell how far the data reach; give calibration data."
+            )
+        return self.low - MARGIN * largest, np.full_like(ranges, _step(largest * (1 + 2 * MARGIN), levels))
 
 
 def _low_and_ranges(data: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

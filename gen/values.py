@@ -135,6 +135,12 @@ def _checked_boxes(prototypes: Any) -> Matrix:
             f"a lower bound of a box must not be above its {limit}, but {_place(crossed)} has the bounds"
             f" {lower[crossed][0].item()!r} and {upper[crossed][0].item()!r}; swap them."
         )
+    nowhere = (lower == np.inf) | (upper == -np.inf)
+    if nowhere.any():
+        raise InputError(
+            f"a box must not begin at inf or end at -inf, as nothing lies there, but {_place(nowhere)} has the bounds"
+            f" {lower[nowhere][0].item()!r} and {upper[nowhere][0].item()!r}; leave the box out."
+        )
     return bounds
 
 

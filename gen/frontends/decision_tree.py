@@ -43,4 +43,10 @@ class DecisionTreeFrontEnd:
         """
         require_fitted(model, "tree_", "classes_")
         leaves = leaves_of(model.tree_, type(model).__name__)
-        return PrototypeModel(leaves.bounds, model.classes_[leaves.class_indices], metric="box", classes=model.classes_)
+        return PrototypeModel(
+            leaves.bounds,
+            model.classes_[leaves.class_indices],
+            metric="box",
+            classes=model.classes_,
+            step_per_feature=True,
+        )

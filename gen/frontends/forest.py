@@ -54,7 +54,8 @@ class ForestFrontEnd:
                 f"{name} averages the shares of classes in leaves, and {impure} of its {sum(map(len, pure))} leaves"
                 " have several, but on the chip each leaf votes for one class; grow pure leaves (no max_depth,"
                 " max_leaf_nodes or ccp_alpha, min_samples_leaf=1, min_samples_split=2, no equal samples of different"
-                " classes)."
+                " classes, and no sample weights so far apart that the small ones are lost to rounding: scikit-learn stops"
+                " splitting then)."
             )
         indices = np.concatenate([leaves.class_indices for leaves in forest])
         return PrototypeModel(
@@ -63,4 +64,5 @@ class ForestFrontEnd:
             metric="box",
             k=len(trees),
             classes=model.classes_,
+            step_per_feature=True,
         )

@@ -16,7 +16,8 @@ class Leaves:
     Attributes
     ----------
     bounds : float64 ndarray of shape (leaves, features, 2)
-        Half-open intervals (lower, upper] of each component; every finite vector lies in exactly one box.
+        Half-open intervals (lower, upper] of each component; every finite vector lies in exactly one box. It is the
+        leaf that scikit-learn finds, which rounds vectors to float32 first: bounds are thresholds for float64.
     shares : float64 ndarray of shape (leaves, classes)
         Shares of the classes among the training samples of each leaf.
     """
@@ -74,6 +75,7 @@ def leaves_of(tree: Any, name: str) -> Leaves:
         and len(np.unique(np.concatenate([[0], left[inner], right[inner]]))) == 1 + 2 * np.count_nonzero(inner)
     ):
         raise InputError(f"the arrays of the {name} form no tree; fit it again.")
+    limits = _before_rounding(threshold)
     found, bounds = [], []
     # A stack, as trees can be deeper than Python's recursion.
     stack = [(0, np.tile([-np.inf, np.inf], (tree.n_features, 1)))]
@@ -84,8 +86,8 @@ def leaves_of(tree: Any, name: str) -> Leaves:
             bounds.append(box)
             continue
         low, high = box.copy(), box.copy()
-        low[feature[node], 1] = min(box[feature[node], 1], threshold[node])
-        high[feature[node], 0] = max(box[feature[node], 0], threshold[node])
+        low[feature[node], 1] = min(box[feature[node], 1], limits[node])
+        high[feature[node], 0] = max(box[feature[node], 0], limits[node])
         # Trees that were fitted with missing values split these off at an infinite threshold: nothing else goes there.
         stack += [
             (int(child), part)
@@ -93,3 +95,19 @@ def leaves_of(tree: Any, name: str) -> Leaves:
             if (part[feature[node], 0] < part[feature[node], 1])
         ]
     return Leaves(bounds=np.array(bounds), shares=np.asarray(shares[found], np.float64))
+
+
+def _before_rounding(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The largest float64 that is at most a threshold once it is rounded to float32, for each threshold.
+
+    A float64 in the middle of two float32 is rounded to the one with an even mantissa. Beyond float32, where
+    scikit-learn refuses vectors, thresholds remain what they are.
+    """
+    with np.errstate(over="ignore"):
+        below = thresholds.astype(np.float32)
+    below = np.where(below > thresholds, np.nextafter(below, np.float32(-np.inf)), below)
+    with np.errstate(over="ignore", invalid="ignore"):
+        middle = (below.astype(np.float64) + np.nextafter(below, np.float32(np.inf)).astype(np.float64)) / 2
+        even = below.view(np.int32) % 2 == 0
+        limits = np.where(even, middle, np.nextafter(middle, -np.inf))
+    return np.where(np.isfinite(limits), limits, thresholds)

@@ -137,7 +137,7 @@ def test_queries_are_checked():
     ("settings", "message"),
     [
         ({"offset": [np.nan], "step": 1.0, "bits": 4}, "offset must be"),
-        ({"offset": [0.0], "step": 0.0, "bits": 4}, "step must be a positive number, not 0.0"),
+        ({"offset": [0.0], "step": 0.0, "bits": 4}, "step must be a positive number, or one per feature, not 0.0"),
         ({"offset": [0.0], "step": np.inf, "bits": 4}, "step must be"),
     ],
 )
@@ -431,7 +431,7 @@ def test_range_of_boxes():
     assert plain.offset.tolist() == [0.25 - 4 * MARGIN, 1.0 - 4 * MARGIN]
     assert plain.step == 4 * (1 + 2 * MARGIN) / 15
     spanned = Quantiser.fit(model, [[-0.75, 3.0], [0.5, 3.5]], bits=4)
-    assert (spanned.offset.tolist(), spanned.step) == ([-0.75, 1.0], 5 / 15)
+    assert (spanned.offset.tolist(), spanned.step) == ([-0.75, 1.0], 5 / 14.5)
     # Halves are thresholds between integers.
     halves = Quantiser.fit(PrototypeModel([[[2.5, 7.0]]], [0], metric="box"), bits=5)
     assert (halves.step, halves.offset.tolist()) == (1.0, [1.0])
