@@ -14,6 +14,7 @@ from prototile.frontends.kneighbors import KNeighborsFrontEnd
 from prototile.frontends.nearest_centroid import NearestCentroidFrontEnd
 from prototile.frontends.pipeline import PipelineFrontEnd
 from prototile.frontends.prototype_model import PrototypeModelFrontEnd
+from prototile.frontends.radius_neighbors import RadiusNeighborsFrontEnd
 from prototile.model import PrototypeModel
 
 __all__ = ["FRONT_ENDS", "FrontEnd", "to_prototype_model"]
@@ -68,6 +69,7 @@ def _way_out(model: Any) -> str:
 FRONT_ENDS: tuple[FrontEnd, ...] = (
     PrototypeModelFrontEnd(),
     KNeighborsFrontEnd(),
+    RadiusNeighborsFrontEnd(),
     NearestCentroidFrontEnd(),
     DecisionTreeFrontEnd(),
     ForestFrontEnd(),
