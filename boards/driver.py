@@ -242,6 +242,10 @@ class Chip:
     scale, shift
         Preprocessing of the model: ``z = x * scale + shift``; likewise. It is not folded into offset and step, because
         that would round differently.
+    matrix
+        Where the preprocessing mixes features, instead of scale: ``z = x @ matrix + shift``, a row for each of the
+        user's features, a column for each component. Products are added one after another, row by row, the shift last.
+        Empty: there is none.
     classes
         Label of each class index.
     baud
@@ -279,6 +283,7 @@ class Chip:
     baud: int
     scale: tuple[float, ...] = (1.0,)
     shift: tuple[float, ...] = (0.0,)
+    matrix: tuple[tuple[float, ...], ...] = ()
     open_ended: tuple[bool, ...] = (False,)
     reject: Any = None
     rejects: bool = False
@@ -300,6 +305,11 @@ class Chip:
                     f"{name} has {count} numbers for {self.features} features: write the folder again with "
                     "prototile convert"
                 )
+        if any(len(row) != self.features for row in self.matrix) or (self.matrix and set(self.scale) != {1.0}):
+            raise ChipFileError(
+                f"matrix must have rows of {self.features} numbers, and no scale beside it: write the folder again with"
+                " prototile convert"
+            )
         if self.prototypes is not None:
             shape = (len(self.self_test), self.features)
             if self.prototypes.shape != shape:
@@ -353,6 +363,7 @@ class Chip:
             )
             for name in _PER_FEATURE:
                 values[name] = tuple(np.atleast_1d(np.asarray(values[name], np.float64)).tolist())
+            values["matrix"] = tuple(tuple(float(weight) for weight in row) for row in values.get("matrix", ()))
             values["open_ended"] = tuple(bool(end) for end in values.get("open_ended", (False,)))
             for name in ("classes", "self_test"):
                 values[name] = tuple(values[name])
@@ -377,6 +388,8 @@ class Chip:
             "baud": self.baud,
             "self_test": list(self.self_test),
         }
+        if self.matrix:
+            values["matrix"] = [list(row) for row in self.matrix]
         if any(self.open_ended):
             values["open_ended"] = list(self.open_ended)
         if self.rejects:
@@ -390,6 +403,11 @@ class Chip:
     def tested(self) -> NDArray[np.intp]:
         """Prototypes that the self-test presents: all but those that are `UNTESTED`."""
         return np.flatnonzero(np.array(self.self_test, np.int64) != self.UNTESTED)
+
+    @property
+    def input_features(self) -> int:
+        """Components of a query of the user's, before the model's preprocessing."""
+        return len(self.matrix) or self.features
 
     @property
     def words(self) -> int:
@@ -413,11 +431,11 @@ class Chip:
     def quantise(self, X: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Bring queries to the chip's integers: ``clip(rint((z - offset) / step), 0, 2**bits - 1)``, half to even.
 
-        ``z = X * scale + shift`` is the model's preprocessing. All of it is float64.
+        ``z = X * scale + shift``, or ``X @ matrix + shift``, is the model's preprocessing. All of it is float64.
 
         Parameters
         ----------
-        X : (n, features)
+        X : (n, input features)
             Queries, one a row, as they are before the model's preprocessing.
 
         Returns
@@ -435,16 +453,15 @@ class Chip:
             vectors = np.asarray(X, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise VectorError(
-                f"the queries are not numbers ({error}): pass an array of shape (n, {self.features})"
+                f"the queries are not numbers ({error}): pass an array of shape (n, {self.input_features})"
             ) from None
-        if vectors.ndim != 2 or vectors.shape[1] != self.features:
+        if vectors.ndim != 2 or vectors.shape[1] != self.input_features:
             raise VectorError(
-                f"the queries have shape {vectors.shape}: pass an array of shape (n, {self.features}), one query a row"
+                f"the queries have shape {vectors.shape}: pass an array of shape (n, {self.input_features}), one query"
+                " a row"
             )
         _check_finite(vectors, vectors, "replace or leave out what is not a finite number")
-        with np.errstate(over="ignore", invalid="ignore"):
-            prepared = vectors * np.asarray(self.scale) + np.asarray(self.shift)
-        _check_finite(prepared, vectors, "replace or leave out what the preprocessing makes too large for a float64")
+        prepared = self._mixed(vectors) if self.matrix else self._scaled(vectors)
         # A quotient beyond float64 is infinite, and is clipped like any other that is too large.
         with np.errstate(over="ignore"):
             exact = np.rint((prepared - np.asarray(self.offset)) / np.asarray(self.step))
@@ -452,6 +469,28 @@ class Chip:
         clipped = np.clip(exact, 0, largest)
         counted = (exact != clipped) & ~np.asarray(self.open_ended)
         return clipped.astype(np.int64), np.count_nonzero(counted, axis=1).astype(np.int64)
+
+    def _scaled(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            prepared: NDArray[np.float64] = vectors * np.asarray(self.scale) + np.asarray(self.shift)
+        _check_finite(prepared, vectors, f"replace or leave out {_TOO_LARGE}")
+        return prepared
+
+    def _mixed(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        prepared = np.zeros((len(vectors), self.features))
+        with np.errstate(over="ignore", invalid="ignore"):
+            # One product after another, the shift last: @ adds in an order of its own, which rounds differently.
+            for column, weights in zip(vectors.T, np.asarray(self.matrix), strict=True):
+                prepared += column[:, None] * weights
+            prepared += np.asarray(self.shift)
+        wrong = np.flatnonzero(~np.isfinite(prepared).all(axis=1))
+        if len(wrong):
+            raise VectorError(f"the query in row {wrong[0]} (counted from 0) has {_TOO_LARGE}: replace or leave it out")
+        return prepared
+
+
+#: What is wrong with a query that is finite and does not stay so.
+_TOO_LARGE = "what the preprocessing makes too large for a float64"
 
 
 def _check_finite(values: NDArray[np.float64], vectors: NDArray[np.float64], way_out: str) -> None:
@@ -1086,7 +1125,7 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
         parser.error("nothing to do: name a file of vectors, or use --identify or --self-test")
     try:
         chip = Chip.load(options.chip)
-        vectors = read_vectors(options.vectors, chip.features) if options.vectors else None
+        vectors = read_vectors(options.vectors, chip.input_features) if options.vectors else None
         patience = {"timeout": options.timeout, "retries": options.retries}
         with Driver.open(options.port, chip, baud=options.baud, **patience) as driver:
             if options.identify:

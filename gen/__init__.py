@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         UnsupportedModelError,
     )
     from prototile.folder import load
-    from prototile.model import AffineMap, PrototypeModel
+    from prototile.model import AffineMap, MatrixMap, PrototypeModel
     from prototile.record import RECORD_DTYPE, Status
 
 __version__ = "0.1.0"
@@ -31,6 +31,7 @@ _HOMES = {
     "Explanation": "design",
     "FitError": "errors",
     "InputError": "errors",
+    "MatrixMap": "model",
     "ModelFileError": "errors",
     "PrototileError": "errors",
     "PrototypeModel": "model",
@@ -53,6 +54,7 @@ __all__ = [
     "Explanation",
     "FitError",
     "InputError",
+    "MatrixMap",
     "ModelFileError",
     "PrototileError",
     "PrototypeModel",

@@ -51,9 +51,9 @@ def convert(options: Namespace) -> int:
     with Steps() as steps, steps.lane() as progress:
         progress(f"Reading {options.model}")
         model = load_model(options.model, trust_pickle=options.trust_pickle)
-        X, y = (None, None) if options.calibration is None else load_vectors(options.calibration, model.features)
+        X, y = (None, None) if options.calibration is None else load_vectors(options.calibration, model.input_features)
         y = None if y is None else match_labels(y, model.classes, options.calibration)
-        bench = X if options.vectors is None else load_vectors(options.vectors, model.features)[0]
+        bench = X if options.vectors is None else load_vectors(options.vectors, model.input_features)[0]
         progress(f"Converting {model.prototype_count} prototypes for {options.board}")
         design = convert_model(
             model,
@@ -162,7 +162,7 @@ def explain(options: Namespace) -> int:
     from prototile.summary import explanation_table
 
     design = load(options.folder)
-    X, y = load_vectors(options.vectors, design.config.features)
+    X, y = load_vectors(options.vectors, design.model.input_features)
     if not 0 <= options.row < len(X):
         raise InputError(
             f"{options.vectors} has the rows 0 to {len(X) - 1}, but no row {options.row}; choose one of these."
@@ -180,7 +180,7 @@ def explain(options: Namespace) -> int:
 def predict(options: Namespace) -> int:
     """``prototile predict``."""
     design = load(options.folder)
-    X, y = load_vectors(options.vectors, design.config.features)
+    X, y = load_vectors(options.vectors, design.model.input_features)
     if options.port is None:
         records = design.decide(X)
     else:
@@ -233,7 +233,7 @@ class Queries:
         """Queries of a file, or those that the test bench of a design folder holds."""
         if file is None:
             return cls.of_bench(design, folder)
-        X, y = load_vectors(file, design.config.features)
+        X, y = load_vectors(file, design.model.input_features)
         return cls.of_vectors(design, X, None if y is None else match_labels(y, design.classes, file))
 
     @classmethod

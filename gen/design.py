@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from prototile.arrays import to_array
 from prototile.config import MEMORIES, REDUCTIONS, Configuration
 from prototile.errors import InputError
-from prototile.model import PrototypeModel
+from prototile.model import MatrixMap, PrototypeModel
 from prototile.placement import Placement, place, row_occupancy
 from prototile.quantised import QuantisedModel
 from prototile.quantiser import BitsChoice, Quantiser, check_max_loss, choose_bits
@@ -197,7 +197,9 @@ class Design:
         numbers = [self.quantiser.offset, np.atleast_1d(self.quantiser.step)]
         if self.quantiser.open_ended.any():
             numbers.append(self.quantiser.open_ended.astype(np.float64))
-        if self.model.preprocess is not None:
+        if isinstance(self.model.preprocess, MatrixMap):
+            numbers += [self.model.preprocess.matrix, self.model.preprocess.shift]
+        elif self.model.preprocess is not None:
             numbers += [self.model.preprocess.scale, self.model.preprocess.shift]
         for array in numbers:
             state.update(np.ascontiguousarray(array, "<f8").tobytes())

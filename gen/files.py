@@ -16,7 +16,7 @@ from prototile.archives import check_archive, check_file, read_npy, read_npz, sa
 from prototile.arrays import Matrix, to_matrix
 from prototile.errors import InputError, ModelFileError, PrototileError
 from prototile.frontends import to_prototype_model
-from prototile.model import AffineMap, Levels, PrototypeModel
+from prototile.model import AffineMap, Levels, MatrixMap, PrototypeModel
 from prototile.scores import AdditiveScores
 from prototile.skops_trees import check_trees
 from prototile.tables import read_table
@@ -28,8 +28,10 @@ _PARTS = {
     "levels": (Levels, _LEVELS_KEYS),
     "original": (AdditiveScores, _SCORES_KEYS),
 }
+#: What stands in for the first of them in a file with a matrix.
+_MATRIX_PART = {"preprocess": (MatrixMap, ("matrix", "shift"))}
 _ARRAY_KEYS = (
-    *("prototypes", "labels", "radii", "classes", "masks", "weights"),
+    *("prototypes", "labels", "radii", "classes", "masks", "weights", "matrix"),
     *(key for _, keys in _PARTS.values() for key in keys),
 )
 _SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive", "step_per_feature")
@@ -60,7 +62,7 @@ def load_model(path: str | os.PathLike[str], *, trust_pickle: bool = False) -> P
     path
         - ``.npz``: arrays ``prototypes`` and ``labels``; optional ``metric``, ``radii``, ``k``, ``classes``, ``masks``,
           ``weights``, ``min_margin``, ``reject``, ``radii_inclusive`` as in `PrototypeModel`, and ``scale``, ``shift``
-          of an `AffineMap`. Strings are arrays of text, never of objects. Integer prototypes are in chip units.
+          of an `AffineMap` or ``matrix``, ``shift`` of a `MatrixMap`. Strings are arrays of text, never of objects. Integer prototypes are in chip units.
         - ``.safetensors``: the same keys; arrays are tensors, the others are metadata in JSON (``metric`` may stand
           bare), and so are ``labels`` and ``classes`` of text.
         - ``.csv``: a row per prototype, its label in the last column; header optional, see `read_table`. Prototypes
@@ -239,10 +241,11 @@ def _build(file: Path, values: dict[str, Any]) -> PrototypeModel:
             f"{file} holds {strange[0]!r}, which would change the answers or is not known; allowed are"
             f" {', '.join(_KEYS)}."
         )
-    if ("scale" in values) != ("shift" in values):
-        raise ModelFileError(f"{file} holds only one of 'scale' and 'shift'; give both or none.")
+    if "matrix" in values and "scale" in values:
+        raise ModelFileError(f"{file} holds both 'matrix' and 'scale'; multiply the rows of the matrix by the scale.")
+    kinds = {**_PARTS, **(_MATRIX_PART if "matrix" in values else {})}
     parts: dict[str, Any] = {}
-    for name, (_, keys) in _PARTS.items():
+    for name, (_, keys) in kinds.items():
         found = [key for key in keys if key in values]
         if found and len(found) < len(keys):
             raise ModelFileError(f"{file} holds {found[0]!r} without all of {', '.join(keys)}; give all or none.")
@@ -251,7 +254,7 @@ def _build(file: Path, values: dict[str, Any]) -> PrototypeModel:
     arguments = {name: _scalar(file, name, value) if name in _SCALAR_KEYS else value for name, value in values.items()}
     return _named(
         file,
-        lambda: PrototypeModel(**{name: _PARTS[name][0](**given) for name, given in parts.items()}, **arguments),
+        lambda: PrototypeModel(**{name: kinds[name][0](**given) for name, given in parts.items()}, **arguments),
     )
 
 
@@ -362,7 +365,9 @@ def _values(model: PrototypeModel) -> dict[str, Any]:
         values |= {name: getattr(model.levels, name) for name in _LEVELS_KEYS}
     if model.original is not None:
         values |= model.original.arrays
-    if model.preprocess is not None:
+    if isinstance(model.preprocess, MatrixMap):
+        values["matrix"], values["shift"] = model.preprocess.matrix, model.preprocess.shift
+    elif model.preprocess is not None:
         values["scale"], values["shift"] = model.preprocess.scale, model.preprocess.shift
     return values
 

@@ -13,7 +13,7 @@ import numpy as np
 from prototile.config import Configuration
 from prototile.design import Design, find_board
 from prototile.errors import DigestError, ModelFileError
-from prototile.model import AffineMap
+from prototile.model import AffineMap, MatrixMap
 from prototile.quantiser import BitsChoice, BitsPoint, Quantiser
 
 if TYPE_CHECKING:
@@ -147,15 +147,16 @@ def chip(design: Design) -> Any:
     exemplars = design.quantised.exemplars
     answers = design.golden.decide(exemplars)
     tested = design.quantised.reachable & (answers["distance"] == 0)
-    scaling = model.preprocess or AffineMap(np.ones(model.features), np.zeros(model.features))
+    prepare = model.preprocess or AffineMap(np.ones(model.features), np.zeros(model.features))
     return Chip(
         digest=design.digest,
         features=design.config.features,
         bits=design.config.bits,
         lanes=design.config.lanes,
         record_fields=design.config.record_fields(),
-        scale=tuple(scaling.scale.tolist()),
-        shift=tuple(scaling.shift.tolist()),
+        scale=tuple(prepare.scale.tolist()) if isinstance(prepare, AffineMap) else (1.0,),
+        shift=tuple(prepare.shift.tolist()),
+        matrix=tuple(map(tuple, prepare.matrix.tolist())) if isinstance(prepare, MatrixMap) else (),
         offset=tuple(design.quantiser.offset.tolist()),
         step=tuple(np.atleast_1d(design.quantiser.step).tolist()),
         open_ended=tuple(design.quantiser.open_ended.tolist()) if design.quantiser.open_ended.any() else (False,),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +35,8 @@ METRIC_NAMES = {
 }
 #: Chunks of the float reference hold at most this many distances (32 MB).
 _CHUNK_DISTANCES = 1 << 22
+#: Numbers of a chunk of a matrix product (256 kB).
+_CHUNK_NUMBERS = 1 << 15
 
 _INT64_MAX = int(np.iinfo(np.int64).max)
 #: Up to here each integer is a float64 of its own.
@@ -109,8 +111,13 @@ class AffineMap:
         object.__setattr__(self, "shift", frozen(shifts))
 
     @property
+    def input_features(self) -> int:
+        """Components of a vector of the user's."""
+        return int(self.scale.size)
+
+    @property
     def features(self) -> int:
-        """Components of a vector."""
+        """Components of a vector in the model's space."""
         return int(self.scale.size)
 
     def __call__(self, X: Matrix) -> NDArray[np.float64]:
@@ -125,9 +132,91 @@ class AffineMap:
             Z = X * self.scale + self.shift
         return to_matrix(Z, "the preprocessed input").astype(np.float64)
 
-    def then(self, following: AffineMap) -> AffineMap:
+    @overload
+    def then(self, following: AffineMap) -> AffineMap: ...
+
+    @overload
+    def then(self, following: MatrixMap) -> MatrixMap: ...
+
+    def then(self, following: AffineMap | MatrixMap) -> AffineMap | MatrixMap:
         """Return the one map that does this and then `following`."""
+        if isinstance(following, MatrixMap):
+            return MatrixMap(self.scale[:, None] * following.matrix, self.shift @ following.matrix + following.shift)
         return AffineMap(self.scale * following.scale, self.shift * following.scale + following.shift)
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class MatrixMap:
+    """A preprocessing that mixes features: ``z = x @ matrix + shift``, in float64.
+
+    The order of operations is fixed, so that every host computes the same bits: for each component of z, the products
+    ``x[0] * matrix[0]``, ``x[1] * matrix[1]`` ... are rounded and added one after another, and the shift last. A host
+    in another language must not fuse these operations (in C: ``-ffp-contract=off``).
+
+    Parameters
+    ----------
+    matrix
+        Finite numbers, shape (input features, features): a row for each of the user's features, a column for each
+        component in the model's space.
+    shift
+        One finite number per component, shape (features,); None: 0.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit together or a value is not finite.
+    """
+
+    matrix: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+    def __init__(self, matrix: ArrayLike, shift: ArrayLike | None = None) -> None:
+        weights = to_matrix(matrix, "matrix").astype(np.float64)
+        shifts = np.zeros(weights.shape[1]) if shift is None else to_numbers(shift, "shift").astype(np.float64)
+        if shifts.shape != (weights.shape[1],):
+            raise InputError(
+                f"shift must have one number for each of the {weights.shape[1]} columns of matrix, not the shape"
+                f" {shifts.shape}."
+            )
+        if not np.isfinite(shifts).all():
+            raise InputError(f"shift must be finite, but component {int(np.argmin(np.isfinite(shifts)))} is not.")
+        object.__setattr__(self, "matrix", frozen(weights))
+        object.__setattr__(self, "shift", frozen(shifts))
+
+    @property
+    def input_features(self) -> int:
+        """Components of a vector of the user's."""
+        return int(self.matrix.shape[0])
+
+    @property
+    def features(self) -> int:
+        """Components of a vector in the model's space."""
+        return int(self.matrix.shape[1])
+
+    def __call__(self, X: Matrix) -> NDArray[np.float64]:
+        """Map a matrix (rows, input features) into the model's space (rows, features), float64.
+
+        Raises
+        ------
+        InputError
+            If a result is too large for a float64.
+        """
+        # Chunks of this many numbers stay in a processor's cache: the sum goes over them once for each input feature.
+        chunk = max(1, _CHUNK_NUMBERS // self.features)
+        Z = np.zeros((len(X), self.features))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(X), chunk):
+                part = Z[start : start + chunk]
+                for column, weights in zip(X[start : start + chunk].T, self.matrix, strict=True):
+                    part += column[:, None] * weights
+                part += self.shift
+        return to_matrix(Z, "the preprocessed input").astype(np.float64)
+
+    def then(self, following: AffineMap | MatrixMap) -> MatrixMap:
+        """Return the one map that does this and then `following`."""
+        if isinstance(following, MatrixMap):
+            return MatrixMap(self.matrix @ following.matrix, self.shift @ following.matrix + following.shift)
+        return MatrixMap(self.matrix * following.scale, self.shift * following.scale + following.shift)
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -229,7 +318,7 @@ class PrototypeModel:
     reject
         Label to predict when nothing fires; None: the label of the nearest prototype.
     preprocess
-        Map from the user's input to the model's space; None: they are the same.
+        Map from the user's input to the model's space, an `AffineMap` or a `MatrixMap`; None: they are the same.
     radii_inclusive
         Whether a prototype also fires at exactly its radius, as in ``RadiusNeighborsClassifier``.
     masks
@@ -284,7 +373,7 @@ class PrototypeModel:
     k: int
     min_margin: float | None
     reject: Any
-    preprocess: AffineMap | None
+    preprocess: AffineMap | MatrixMap | None
     masks: NDArray[np.bool_] | None
     weights: NDArray[np.int64] | None
     step_per_feature: bool
@@ -302,7 +391,7 @@ class PrototypeModel:
         min_margin: float | None = None,
         reject: Any = None,
         *,
-        preprocess: AffineMap | None = None,
+        preprocess: AffineMap | MatrixMap | None = None,
         radii_inclusive: bool = False,
         masks: Any = None,
         weights: Any = None,
@@ -324,8 +413,8 @@ class PrototypeModel:
             checked_weights(weights, known, points.shape[:2]),
         )
         kind, radius = _radii_per_prototype(radii, indices, space)
-        if preprocess is not None and not isinstance(preprocess, AffineMap):
-            raise InputError(f"preprocess must be an AffineMap or None, not {preprocess!r}.")
+        if preprocess is not None and not isinstance(preprocess, (AffineMap, MatrixMap)):
+            raise InputError(f"preprocess must be an AffineMap, a MatrixMap or None, not {preprocess!r}.")
         if not isinstance(radii_inclusive, (bool, np.bool_)):
             raise InputError(f"radii_inclusive must be True or False, not {radii_inclusive!r}.")
         if preprocess is not None and preprocess.features != points.shape[1]:
@@ -372,8 +461,13 @@ class PrototypeModel:
 
     @property
     def features(self) -> int:
-        """Components of a vector."""
+        """Components of a vector in the model's space, which the prototypes have too."""
         return int(self.prototypes.shape[1])
+
+    @property
+    def input_features(self) -> int:
+        """Components of a vector of the user's, before preprocessing."""
+        return self.features if self.preprocess is None else self.preprocess.input_features
 
     @property
     def class_count(self) -> int:
@@ -385,7 +479,7 @@ class PrototypeModel:
         """Whether the prototypes are integers as the chip holds them."""
         return self.prototypes.dtype.kind == "i"
 
-    def preceded_by(self, before: AffineMap) -> PrototypeModel:
+    def preceded_by(self, before: AffineMap | MatrixMap) -> PrototypeModel:
         """Return this model with `before` applied to its input first.
 
         Raises
@@ -393,10 +487,9 @@ class PrototypeModel:
         InputError
             If the numbers of features differ.
         """
-        if before.features != self.features:
-            raise InputError(
-                f"the preprocessing has {before.features} features, but the prototypes have {self.features}."
-            )
+        if before.features != self.input_features:
+            of = "the prototypes have" if self.preprocess is None else "the preprocessing after it takes"
+            raise InputError(f"the preprocessing has {before.features} features, but {of} {self.input_features}.")
         model = copy(self)
         preprocess = before if self.preprocess is None else before.then(self.preprocess)
         object.__setattr__(model, "preprocess", preprocess)
@@ -408,7 +501,7 @@ class PrototypeModel:
         Parameters
         ----------
         X
-            Array-like of shape (rows, features).
+            Array-like of shape (rows, input features).
 
         Returns
         -------
@@ -420,7 +513,7 @@ class PrototypeModel:
         InputError
             If the shape is another or a value is not a finite number.
         """
-        matrix = to_matrix(X, "X", features=self.features)
+        matrix = to_matrix(X, "X", features=self.input_features)
         return matrix if self.preprocess is None else self.preprocess(matrix)
 
     def distances(self, Z: Matrix) -> NDArray[np.float64]:
@@ -443,7 +536,7 @@ class PrototypeModel:
         Parameters
         ----------
         X
-            Array-like of shape (rows, features), before preprocessing.
+            Array-like of shape (rows, input features), before preprocessing.
 
         Returns
         -------

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from prototile.arrays import Matrix, frozen, to_array, to_matrix
 from prototile.config import index_bit_count
 from prototile.errors import InputError
-from prototile.model import AffineMap, PrototypeModel
+from prototile.model import AffineMap, MatrixMap, PrototypeModel
 from prototile.quantised import MAX_BITS, QuantisedModel, bits_needed, check_bits
 from prototile.sim.golden import GoldenModel
 
@@ -263,7 +263,7 @@ class Quantiser:
         with np.errstate(over="ignore"):
             quotients = (bounds - self.offset[:, None]) / steps
         thresholds = np.floor(quotients)
-        if model.preprocess is not None:
+        if isinstance(model.preprocess, AffineMap):
             thresholds = self._beside_integers(bounds, quotients, thresholds, model.preprocess)
         lower = np.clip(thresholds[..., 0] + 1, 0, largest + 1).astype(np.int64)
         upper = np.clip(thresholds[..., 1], -1, largest).astype(np.int64)
@@ -544,7 +544,7 @@ class _Span:
         _low_and_ranges(np.stack([low, high]))
         top = np.fmax(low, np.fmax.reduce(bounds))
         anchor, unit = np.zeros(model.features), np.ones(model.features)
-        if model.step_per_feature and model.preprocess is not None:
+        if model.step_per_feature and isinstance(model.preprocess, AffineMap):
             # Integers behind a scaler. Whether it turns them round does not matter to where they lie.
             unit = np.abs(model.preprocess.scale)
             anchor = np.where(unit > 0, model.preprocess.shift, 0.0)
@@ -557,7 +557,8 @@ class _Span:
             regular = np.all(~finite | (np.abs(2 * steps - np.rint(2 * steps)) <= slack), axis=0)
             first, last = np.fmin.reduce(np.floor(steps)), np.fmax.reduce(np.floor(steps) + 1)
         else:
-            given = to_matrix(calibration, "X") if model.step_per_feature else Z
+            mixed = isinstance(model.preprocess, MatrixMap)
+            given = to_matrix(calibration, "X") if model.step_per_feature and not mixed else Z
             regular = np.all(given == np.rint(given), axis=0)
             values = np.rint((Z - anchor) / unit)
             first = np.fmin(values.min(axis=0), np.fmin.reduce(np.floor(steps)))

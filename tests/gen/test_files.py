@@ -105,7 +105,7 @@ class TestNpz:
                 ModelFileError,
                 "lacks prototypes and labels; it holds P, y",
             ),
-            ({"scale": [1.0, 1.0]}, ModelFileError, "only one of 'scale' and 'shift'"),
+            ({"scale": [1.0, 1.0]}, ModelFileError, "holds 'scale' without all of scale, shift; give all or none"),
             ({"metric": ["l1", "l2"]}, ModelFileError, r"'metric' of the shape \(2,\)"),
             ({"metric": "cosine"}, UnsupportedModelError, "model.npz: PrototypeModel has the metric 'cosine'"),
             ({"k": 16}, UnsupportedModelError, "model.npz: k must be at most 15, not 16"),

@@ -386,7 +386,7 @@ def test_largest_integers_stay_apart():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"preprocess": "std"}, "preprocess must be an AffineMap or None, not 'std'"),
+        ({"preprocess": "std"}, "preprocess must be an AffineMap, a MatrixMap or None, not 'std'"),
         ({"radii": 1, "radii_inclusive": "no"}, "radii_inclusive must be True or False, not 'no'"),
         ({"reject": b"zz", "labels": ["a", "b", "a"]}, "reject must be text, not bytes such as b'zz'"),
         ({"reject": "\ud800", "labels": ["a", "b", "a"]}, "reject must be valid Unicode"),
