@@ -62,7 +62,8 @@ def load_model(path: str | os.PathLike[str], *, trust_pickle: bool = False) -> P
     path
         - ``.npz``: arrays ``prototypes`` and ``labels``; optional ``metric``, ``radii``, ``k``, ``classes``, ``masks``,
           ``weights``, ``min_margin``, ``reject``, ``radii_inclusive`` as in `PrototypeModel`, and ``scale``, ``shift``
-          of an `AffineMap` or ``matrix``, ``shift`` of a `MatrixMap`. Strings are arrays of text, never of objects. Integer prototypes are in chip units.
+          of an `AffineMap` or ``matrix``, ``shift`` of a `MatrixMap`. Strings are arrays of text, never of objects.
+          Integer prototypes are in chip units.
         - ``.safetensors``: the same keys; arrays are tensors, the others are metadata in JSON (``metric`` may stand
           bare), and so are ``labels`` and ``classes`` of text.
         - ``.csv``: a row per prototype, its label in the last column; header optional, see `read_table`. Prototypes

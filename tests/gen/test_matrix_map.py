@@ -89,7 +89,7 @@ def test_what_becomes_too_large_is_refused_by_model_and_driver(tmp_path):
         huge.predict([[1.0, 1.0], [1e300, 1.0]])
     design = pt.convert(huge, calibration=[[0.0, 1.0]], bits=4)
     design.save(tmp_path / "design")
-    with pytest.raises(VectorError, match="the query in row 1 .* makes too large for a float64"):
+    with pytest.raises(VectorError, match=r"the query in row 1 .* makes too large for a float64"):
         Chip.load(tmp_path / "design" / "driver").quantise([[0.0, 1.0], [1e300, 1.0]])
 
 
