@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prototile.arrays import Matrix, frozen, to_array, to_matrix
-from prototile.config import index_bit_count
+from prototile.config import bit_count, index_bit_count
 from prototile.errors import InputError
 from prototile.model import AffineMap, MatrixMap, PrototypeModel
 from prototile.quantised import MAX_BITS, QuantisedModel, bits_needed, check_bits
@@ -96,7 +96,7 @@ class Quantiser:
             Vectors before preprocessing, shape (rows, features), such as the training data. None: the prototypes,
             widened on either side by `MARGIN` of the largest range of a component.
         bits
-            1 to 16; default: what integer prototypes need, else `DEFAULT_BITS`.
+            1 to 16; default: what integer prototypes need, and calibration data beside them, else `DEFAULT_BITS`.
 
         Returns
         -------
@@ -121,19 +121,19 @@ class Quantiser:
 
     @classmethod
     def _in_chip_units(cls, model: PrototypeModel, calibration: Any, bits: int | None) -> Quantiser:
-        needed = _bits_in_chip_units(model)
+        needed = _bits_in_chip_units(model, calibration)
         if model.metric == "table" and bits not in (None, needed):
             raise InputError(
                 f"tables with {1 << needed} levels belong to components of {needed} bits, not of {bits}; use"
                 f" bits={needed}."
             )
         if bits is not None and bits < needed:
+            held, seen = int(_counted(model).max()), _largest_in_chip_units(model, calibration)
+            where, largest = ("", held) if held >= seen else (" of the calibration data", seen)
             raise InputError(
-                f"integer prototypes are in chip units, and one component is {int(_counted(model).max())}, which does"
-                f" not fit into {bits} bits; use bits={needed}, or give a float array to have them quantised."
+                f"integer prototypes are in chip units, and one component{where} is {largest}, which does not fit into"
+                f" {bits} bits; use bits={needed}{_or_floats(model)}."
             )
-        if calibration is not None:
-            model.transform(calibration)
         width = needed if bits is None else bits
         if model.levels is not None:
             levels = model.levels
@@ -358,7 +358,7 @@ def choose_bits(
     Parameters
     ----------
     model
-        With integer prototypes the answer is what they need.
+        With integer prototypes the answer is what they need, and the calibration data beside them.
     calibration
         Vectors before preprocessing, shape (rows, features); at most `CHOICE_ROWS` of them are used, evenly spread.
         None: the answer is `DEFAULT_BITS`.
@@ -379,7 +379,7 @@ def choose_bits(
     """
     check_max_loss(max_loss)
     if model.in_chip_units:
-        return BitsChoice(bits=_bits_in_chip_units(model), curve=(), reached=True)
+        return BitsChoice(bits=_bits_in_chip_units(model, calibration), curve=(), reached=True)
     if calibration is None:
         return BitsChoice(bits=DEFAULT_BITS, curve=(), reached=True)
     trial = _BitsTrial.of(model, calibration, y)
@@ -477,10 +477,39 @@ def _counted(model: PrototypeModel) -> NDArray[Any]:
     return values.ravel() if values.size else np.zeros(1, model.prototypes.dtype)
 
 
-def _bits_in_chip_units(model: PrototypeModel) -> int:
+def _bits_in_chip_units(model: PrototypeModel, calibration: Any) -> int:
+    """Bits that hold the prototypes, and what of the calibration data takes part in distances."""
+    largest = _largest_in_chip_units(model, calibration)
     if model.metric == "table":
         return index_bit_count(model.prototypes.shape[2])
-    return bits_needed(_counted(model).astype(np.int64))
+    return max(bits_needed(_counted(model).astype(np.int64)), bit_count(largest))
+
+
+def _largest_in_chip_units(model: PrototypeModel, calibration: Any) -> int:
+    """Largest component of the calibration data of a model in chip units, rounded; 0 if there are none.
+
+    What all prototypes ignore does not count, and neither does what tables are asked for: these have one entry for each
+    level, and the nearest one for what lies beyond.
+    """
+    if calibration is None:
+        return 0
+    Z = model.transform(calibration)
+    if model.metric == "table":
+        return 0
+    levels = np.rint(Z if model.masks is None else Z[:, model.masks.any(axis=0)])
+    low, high = levels.min(initial=0), levels.max(initial=0)
+    if low < 0 or high >= 1 << MAX_BITS:
+        raise InputError(
+            "integer prototypes are in chip units, and so are their vectors, which must lie in"
+            f" 0 .. {(1 << MAX_BITS) - 1}, but one component of the calibration data is"
+            f" {int(low if low < 0 else high)}; encode them as such numbers{_or_floats(model)}."
+        )
+    return int(high)
+
+
+def _or_floats(model: PrototypeModel) -> str:
+    """The other way out where integers are too large; bits that are compared have none."""
+    return "" if model.metric == "hamming" else ", or give a float array to have them quantised"
 
 
 def _spanned(model: PrototypeModel, Z: Matrix | None = None) -> NDArray[np.float64]:

@@ -88,7 +88,7 @@ def test_chip_units():
     model = PrototypeModel([[0, 9], [3, 4]], ["a", "b"])
     quantiser = Quantiser.fit(model)
     assert (quantiser.bits, quantiser.step, quantiser.offset.tolist()) == (4, 1.0, [0.0, 0.0])
-    assert Quantiser.fit(model, [[100, 0]], bits=6).bits == 6
+    assert Quantiser.fit(model, [[60, 0]], bits=6).bits == 6
     assert quantiser.apply(model).prototypes.tolist() == [[0, 9], [3, 4]]
     with pytest.raises(InputError, match="one component is 9, which does not fit into 3 bits; use bits=4"):
         Quantiser.fit(model, bits=3)
@@ -98,6 +98,66 @@ def test_chip_units():
 def test_chip_units_out_of_range(value):
     with pytest.raises(InputError, match=rf"must lie in 0 \.\. 65535, but one component is {value}"):
         Quantiser.fit(PrototypeModel([[value]], ["a"]))
+
+
+@pytest.mark.parametrize("metric", ["l1", "l2", "linf", "hamming"])
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_calibration_data_in_chip_units_are_not_clipped(metric, dtype):
+    random = np.random.default_rng(5)
+    model = PrototypeModel(random.integers(0, 8, (6, 3)), [0, 1, 2, 0, 1, 2], metric=metric)
+    X = np.vstack([random.integers(0, 8, (60, 3)), random.integers(0, 100, (60, 3)), [[0, 100, 0]]]).astype(dtype)
+    for quantiser in (Quantiser.fit(model, X), Quantiser.fit(model, X, bits=choose_bits(model, X).bits)):
+        assert (quantiser.bits, quantiser.step, quantiser.offset.tolist()) == (7, 1.0, [0.0] * 3)
+    levels, saturated = quantiser.quantise(X)
+    assert np.array_equal(levels, X)
+    assert not saturated.any()
+    found = golden(model, quantiser).distances(levels)
+    assert np.array_equal(found, model.distances(X))
+    # What three bits hold is at the same distance with seven.
+    narrow = Quantiser.fit(model, X[:60])
+    assert narrow.bits == 3
+    assert np.array_equal(golden(model, narrow).distances(narrow.quantise(X[:60])[0]), found[:60])
+    message = "one component of the calibration data is 100, which does not fit into 6 bits; use bits=7"
+    with pytest.raises(InputError, match=message + (r"\." if metric == "hamming" else ", or give a float array")):
+        Quantiser.fit(model, X, bits=6)
+    assert Quantiser.fit(model, X, bits=9).bits == 9
+
+
+def golden(model, quantiser):
+    quantised = quantiser.apply(model)
+    return GoldenModel(quantised.configuration(), quantised.nodes)
+
+
+@pytest.mark.parametrize("value", [-1, -0.6, 1 << 16, 1e300])
+@pytest.mark.parametrize("bits", [None, 8])
+def test_calibration_data_beyond_chip_units(value, bits):
+    message = rf"must lie in 0 \.\. 65535, but one component of the calibration data is {round(value)}; encode them"
+    for use in (lambda model: Quantiser.fit(model, [[value]], bits=bits), lambda model: choose_bits(model, [[value]])):
+        for metric in ("l1", "hamming"):
+            with pytest.raises(InputError, match=message):
+                use(PrototypeModel([[5]], ["a"], metric=metric))
+
+
+def test_calibration_data_that_round_into_chip_units():
+    assert Quantiser.fit(PrototypeModel([[5]], ["a"]), [[-0.5], [7.5]]).bits == 4
+    assert Quantiser.fit(PrototypeModel([[5]], ["a"]), [[7.4]]).bits == 3
+    shifted = PrototypeModel([[5]], ["a"], preprocess=AffineMap([2.0], [-100.0]))
+    assert Quantiser.fit(shifted, [[50.0], [60.0]]).bits == 5
+
+
+def test_calibration_data_that_no_bits_are_chosen_by():
+    masked = PrototypeModel([[3, 999], [1, 2]], [0, 1], masks=[[True, False], [True, False]])
+    assert Quantiser.fit(masked, [[6, -70]]).bits == 3
+    table = PrototypeModel([[[0, 3]], [[2, 0]]], ["a", "b"], metric="table")
+    assert Quantiser.fit(table, [[9], [-3]]).bits == choose_bits(table, [[9]]).bits == 1
+    box = PrototypeModel([[[0, 3]], [[4, 5]]], ["a", "b"], metric="box")
+    assert Quantiser.fit(box, [[9]]).bits == choose_bits(box, [[9]]).bits == 4
+
+
+def test_prototypes_and_calibration_data_beyond_the_bits():
+    for prototype, seen in ((300, 9), (9, 300)):
+        with pytest.raises(InputError, match="300, which does not fit into 3 bits; use bits=9, or give"):
+            Quantiser.fit(PrototypeModel([[prototype]], ["a"]), [[seen]], bits=3)
 
 
 def test_default_bits():
@@ -487,7 +547,7 @@ def test_units_of_radii_and_margins(metric, unit, weighted):
 
 def test_hamming_is_in_chip_units():
     model = PrototypeModel([[5.0, 0.0]], ["a"], metric="hamming", radii=2.0)
-    quantiser = Quantiser.fit(model, [[7.0, 200.0]])
+    quantiser = Quantiser.fit(model, [[7.0, 2.0]])
     assert (quantiser.bits, quantiser.step) == (3, 1.0)
     assert quantiser.apply(model).radii.tolist() == [2]
 
