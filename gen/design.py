@@ -76,21 +76,53 @@ class Verification:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Neighbour:
+    """A prototype as a query meets it.
+
+    Attributes
+    ----------
+    prototype
+        Its index in the model.
+    label
+        Its class, in the user's label space.
+    distance
+        In chip units.
+    radius
+        In chip units; None in a model without radii.
+    fires
+        Whether the distance is below the radius; true of all prototypes in a model without radii.
+    """
+
+    prototype: int
+    label: Any
+    distance: int
+    radius: int | None
+    fires: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """Why a query got its answer.
+    """Why a query got its answer: all that its decision record follows from.
+
+    The order of prototypes is the contract's: (not firing, distance, index).
 
     Attributes
     ----------
     label
-        The answer, in the user's label space.
+        The answer, in the user's label space: the class of `first_of_label`, or the model's reject label if `status` is
+        unknown and there is one.
     status
-        Whether it may be trusted.
+        Whether it may be trusted: unknown if the first prototype does not fire; else, in a model with radii, uncertain
+        if `first_of_runner_up` fires; and uncertain if `margin` is below `min_margin`.
     metric
         That of the distances.
     prototype, distance
         The element that came first, and its distance in chip units.
+    neighbours
+        The first k prototypes in the order.
     voters
-        Prototypes that voted, nearest first: the first one alone unless the model has more neighbours.
+        Which of these voted: those that fire, or all if none fires. Most votes make the class, of equal ones the first
+        in the model's classes; with k = 1 it is that of the first prototype.
     contributions
         Part of each component in that distance, shape (features,).
     query, prototype_vector
@@ -99,13 +131,19 @@ class Explanation:
         Label of the other class that comes first, None if there is no other.
     runner_up_prototype, runner_up_distance
         Its first prototype and its distance.
+    first_of_label, first_of_runner_up
+        The first prototypes in the order of the class that won and of the runner-up; None without another class.
     margin
-        By how much that is farther.
+        The distance of `first_of_runner_up` minus that of `first_of_label`; 0 without another class.
+    min_margin
+        Threshold of the margin, in chip units; None if there is none.
     saturated
         Components of the query that were clipped.
+    clipped
+        Which these are, shape (saturated,).
     tie
-        Whether the other class stands at the same place of the order; with several voters, whether another class has
-        as many votes.
+        k = 1: whether `first_of_runner_up` fires as `first_of_label` does, at the same distance. k > 1: whether another
+        class has as many votes.
     """
 
     label: Any
@@ -113,6 +151,7 @@ class Explanation:
     metric: str
     prototype: int
     distance: int
+    neighbours: tuple[Neighbour, ...]
     voters: NDArray[np.int64]
     contributions: NDArray[np.int64]
     query: NDArray[np.int64]
@@ -120,8 +159,12 @@ class Explanation:
     runner_up: Any
     runner_up_prototype: int | None
     runner_up_distance: int | None
+    first_of_label: Neighbour
+    first_of_runner_up: Neighbour | None
     margin: int
+    min_margin: int | None
     saturated: int
+    clipped: NDArray[np.int64]
     tie: bool
 
 
@@ -249,29 +292,46 @@ class Design:
             raise InputError(f"one vector is explained at a time, not {len(vector)}; pass a single row.")
         queries, saturated = self.quantise(vector)
         record = self.golden.decide(queries, saturated)[0]
-        runner_up = int(record["runner_up"])
         query = queries[0].astype(np.int64)
-        prototype = int(record["prototype"])
+        prototype, runner_up = int(record["prototype"]), int(record["runner_up"])
         distances, radii = self.golden.distances(queries)[0], self.quantised.radii
         fires = np.ones(distances.shape, np.bool_) if radii is None else distances < radii
         # The contract's order: not firing, distance, index.
         order = np.lexsort((distances, ~fires))
-        other = None if runner_up < 0 else int(order[self.quantised.labels[order] == runner_up][0])
+
+        def neighbour(at: int) -> Neighbour:
+            return Neighbour(
+                prototype=at,
+                label=self.classes[self.quantised.labels[at]],
+                distance=int(distances[at]),
+                radius=None if radii is None else int(radii[at]),
+                fires=bool(fires[at]),
+            )
+
+        def first_of(label: int) -> Neighbour:
+            return neighbour(int(order[self.quantised.labels[order] == label][0]))
+
+        other = None if runner_up < 0 else first_of(runner_up)
         return Explanation(
             label=self.labels(np.atleast_1d(record))[0],
             status=Status(int(record["status"])),
             metric=self.config.metric,
             prototype=prototype,
             distance=int(record["distance"]),
+            neighbours=tuple(neighbour(int(at)) for at in order[: self.config.k]),
             voters=order[fires[order] | ~fires.any()][: self.config.k],
             contributions=self.golden.contributions(query, prototype),
             query=query,
             prototype_vector=self.quantised.prototypes[prototype].astype(np.int64),
-            runner_up=None if other is None else self.classes[runner_up],
-            runner_up_prototype=other,
-            runner_up_distance=None if other is None else int(distances[other]),
+            runner_up=None if other is None else other.label,
+            runner_up_prototype=None if other is None else other.prototype,
+            runner_up_distance=None if other is None else other.distance,
+            first_of_label=first_of(int(record["label"])),
+            first_of_runner_up=other,
             margin=int(record["margin"]),
+            min_margin=self.quantised.min_margin,
             saturated=int(record["saturated"]),
+            clipped=np.flatnonzero(self.quantiser.saturates(self.model.transform(vector))[0]),
             tie=bool(record["tie"]),
         )
 

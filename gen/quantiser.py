@@ -188,13 +188,24 @@ class Quantiser:
         InputError
             If the shape is another or a value is not a finite number.
         """
+        levels = self._levels(Z)
+        saturated = np.count_nonzero(self._beyond(levels), axis=1)
+        return np.clip(levels, 0, (1 << self.bits) - 1).astype(np.uint16), saturated.astype(np.int64)
+
+    def saturates(self, Z: Any) -> NDArray[np.bool_]:
+        """Which components of model-space vectors count as clipped, shape (rows, features); see `quantise`."""
+        return self._beyond(self._levels(Z))
+
+    def _levels(self, Z: Any) -> NDArray[np.float64]:
         matrix = to_matrix(Z, "X", features=self.features)
         # A quotient beyond float64 is infinite, and is clipped like any other that is too large.
         with np.errstate(over="ignore"):
-            levels = np.rint((matrix - self.offset) / self.step)
-        clipped = np.clip(levels, 0, (1 << self.bits) - 1)
-        saturated = np.count_nonzero((clipped != levels) & ~self.open_ended, axis=1)
-        return clipped.astype(np.uint16), saturated.astype(np.int64)
+            levels: NDArray[np.float64] = np.rint((matrix - self.offset) / self.step)
+        return levels
+
+    def _beyond(self, levels: NDArray[np.float64]) -> NDArray[np.bool_]:
+        beyond: NDArray[np.bool_] = ((levels < 0) | (levels > (1 << self.bits) - 1)) & ~self.open_ended
+        return beyond
 
     def apply(self, model: PrototypeModel) -> QuantisedModel:
         """Quantise a whole model: prototypes, radii and threshold of the margin.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from prototile.page import duration, number, percent
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from prototile.boards.board import Board
-    from prototile.design import Explanation
+    from prototile.design import Explanation, Neighbour
 
 _RESOURCES = {
     "logic_cells": "logic cells",
@@ -54,26 +56,12 @@ def boards_table(boards: list[Board]) -> Table:
 def explanation_table(explanation: Explanation, labels: list[str], *, most: int = 12) -> Table:
     """An answer, and the components that made most of its distance."""
     table = _table("")
-    table.add_row("label", _text(f"{explanation.label} ({explanation.status.name.lower()})"))
-    table.add_row(
-        "element",
-        f"prototype {explanation.prototype} at distance {explanation.distance}"
-        + (", a tie with another class" if explanation.tie else ""),
-    )
-    if len(explanation.voters) > 1:
-        table.add_row("voted", f"prototypes {', '.join(map(str, explanation.voters))}")
-    if explanation.runner_up_prototype is None:
-        table.add_row("runner-up", "there is no other class")
-    else:
-        table.add_row(
-            "runner-up",
-            _text(
-                f"{explanation.runner_up}: prototype {explanation.runner_up_prototype} at distance "
-                f"{explanation.runner_up_distance}, margin {explanation.margin}"
-            ),
-        )
+    for name, line in _standing(explanation):
+        table.add_row(name, _text(line))
     if explanation.saturated:
-        table.add_row("clipped", f"{explanation.saturated} components outside of the calibrated range")
+        names = [labels[at] for at in explanation.clipped[:most]] + ["..."] * (explanation.saturated > most)
+        noun = _count(explanation.saturated, "component")
+        table.add_row("clipped", _text(f"{noun} outside of the calibrated range: {', '.join(names)}"))
     order = sorted(range(len(labels)), key=lambda at: -int(explanation.contributions[at]))
     largest = max(1, int(explanation.contributions.max()))
     for at in [at for at in order if explanation.contributions[at]][:most]:
@@ -87,6 +75,38 @@ def explanation_table(explanation: Explanation, labels: list[str], *, most: int 
     if left > 0:
         table.add_row("", f"and {left} components more; --json lists all")
     return table
+
+
+def _standing(explanation: Explanation) -> Iterator[tuple[str, str]]:
+    """Lines from which the fields of the decision record can be followed."""
+    winner, own, other = explanation.neighbours[0], explanation.first_of_label, explanation.first_of_runner_up
+    several = len(explanation.neighbours) > 1
+    rejected = f", in place of {own.label}" if explanation.label != own.label else ""
+    yield "label", f"{explanation.label} ({explanation.status.name.lower()}){rejected}"
+    yield "element", _place(winner) + (", a tie with another class" if explanation.tie and not several else "")
+    if several:
+        for number, neighbour in enumerate(explanation.neighbours, start=1):
+            silent = "" if neighbour.prototype in explanation.voters else ", no vote"
+            yield f"neighbour {number}", f"{neighbour.label}: {_place(neighbour)}{silent}"
+        votes = Counter(str(at.label) for at in explanation.neighbours if at.prototype in explanation.voters)
+        ranked = sorted(votes.items(), key=lambda item: (-item[1], item[0] != str(own.label)))
+        counted = ", ".join(f"{count} for {label}" for label, count in ranked)
+        yield "voted", counted + (", a tie with another class" if explanation.tie else "")
+    if own.prototype != winner.prototype:
+        yield "first of label", f"{own.label}: {_place(own)}"
+    if other is None:
+        yield "runner-up", "there is no other class"
+    else:
+        yield "runner-up", f"{other.label}: {_place(other)}, margin {explanation.margin}"
+    if explanation.min_margin is not None:
+        yield "threshold", f"answers with a margin below {explanation.min_margin} are uncertain"
+
+
+def _place(neighbour: Neighbour) -> str:
+    text = f"prototype {neighbour.prototype} at distance {neighbour.distance}"
+    if neighbour.radius is None:
+        return text
+    return f"{text} ({'fires' if neighbour.fires else 'does not fire'}, radius {neighbour.radius})"
 
 
 def _component(explanation: Explanation, at: int) -> str:

@@ -253,6 +253,11 @@ def test_convert_takes_every_kind_of_node(run, model, suffix, tmp_path):
     values, expected = json.loads(out), design.explain([1, 0])
     assert status == 0
     assert (values["metric"], values["voters"]) == (model.metric, expected.voters.tolist())
+    assert len(values["neighbours"]) == model.k
+    assert values["neighbours"][0]["prototype"] == values["prototype"]
+    assert values["first_of_label"]["label"] == values["label"]
+    difference = values["first_of_runner_up"]["distance"] - values["first_of_label"]["distance"]
+    assert values["margin"] == expected.margin == difference
     assert values["prototype_vector"] == expected.prototype_vector.tolist()
     status, out, _ = run("explain", tmp_path / "design", "--vectors", tmp_path / "X.csv", "--row", 1)
     assert status == 0

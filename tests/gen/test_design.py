@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.tree import ExtraTreeClassifier
 
 import prototile as pt
+from prototile.commands import plain
 from prototile.design import compare
 from prototile.folder import chip
 from prototile.summary import explanation_table
@@ -322,13 +324,126 @@ def test_every_kind_of_node_is_explained(kind):
         assert explanation.voters.tolist() == voters
         others = [at for at in order if model.labels[at] == explanation.runner_up]
         assert explanation.runner_up_prototype == others[0]
-        nearest = min(distances[at] for at in order if model.labels[at] == model.labels[order[0]])
-        if model.k == 1:
-            assert explanation.margin == explanation.runner_up_distance - nearest
+        own = next(at for at in order if model.labels[at] == explanation.label)
+        assert explanation.first_of_label.prototype == own
+        assert explanation.margin == distances[others[0]] - distances[own]
         table = explanation_table(explanation, ["a", "b", "c"])
         text = "\n".join(str(cell) for cell in table.columns[1].cells)
         assert ("box " in text) == ("box" in kind and explanation.distance > 0)
-        assert (f"prototypes {', '.join(map(str, voters))}" in text) == (len(voters) > 1)
+        assert all(f"prototype {at} at distance" in text for at in order[: model.k])
+
+
+def random_design(seed):
+    """A design with or without radii, votes, threshold of the margin and label for what fires nothing."""
+    random = np.random.default_rng(seed)
+    count, classes = int(random.integers(2, 12)), list("abcd")[: int(random.integers(1, 5))]
+    labels = random.choice(classes, count)
+    radii = [None, 9.0, random.integers(0, 16, (count, 1)), {name: random.integers(1, 14) for name in classes}][
+        seed % 4
+    ]
+    model = pt.PrototypeModel(
+        random.integers(0, 8, (count, 3)),
+        labels,
+        metric=str(random.choice(["l1", "l2", "linf", "hamming"])),
+        radii=radii,
+        k=int(random.integers(1, min(count, 6) + 1)) if random.random() < 0.7 else 1,
+        classes=classes,
+        min_margin=random.choice([None, 2.0]),
+        reject=random.choice([None, "none of these"]),
+    )
+    return pt.convert(model), random.integers(-2, 11, (12, 3))
+
+
+def followed(values, classes):
+    """The fields of a record as a reader of an explanation works them out, from what it shows and the contract."""
+    first, own, other = values["neighbours"][0], values["first_of_label"], values["first_of_runner_up"]
+    votes = [at["label"] for at in values["neighbours"] if at["fires"] or not first["fires"]]
+    counts = [votes.count(label) for label in classes]
+    several = len(values["neighbours"]) > 1
+    margin = 0 if other is None else other["distance"] - own["distance"]
+    if not first["fires"]:
+        status = "UNKNOWN"
+    elif first["radius"] is not None and other is not None and other["fires"]:
+        status = "UNCERTAIN"
+    else:
+        status = "UNCERTAIN" if values["min_margin"] is not None and margin < values["min_margin"] else "IDENTIFIED"
+    same_place = other is not None and [other[name] == own[name] for name in ("fires", "distance")] == [True, True]
+    for at in (*values["neighbours"], own, other):
+        assert at is None or at["fires"] == (at["radius"] is None or at["distance"] < at["radius"])
+    return {
+        "prototype": first["prototype"],
+        "distance": first["distance"],
+        "label": counts.index(max(counts)),
+        "runner_up": -1 if other is None else classes.index(other["label"]),
+        "margin": margin,
+        "status": int(pt.Status[status]),
+        "tie": counts.count(max(counts)) > 1 if several else same_place,
+        "saturated": len(values["clipped"]),
+    }
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_record_can_be_followed_from_its_explanation(seed):
+    design, X = random_design(seed)
+    classes = design.classes.tolist()
+    for x, record in zip(X, design.decide(X), strict=True):
+        explanation = design.explain(x)
+        values = plain(explanation)
+        expected = {name: record[name].item() for name in record.dtype.names}
+        assert followed(values, classes) == expected
+        assert values["first_of_label"]["label"] == classes[record["label"]]
+        assert values["label"] in (classes[record["label"]], design.model.reject)
+        assert values["clipped"] == [at for at, value in enumerate(x) if not 0 <= value < 1 << design.config.bits]
+        # And what it shows is the order's.
+        distances = design.golden.distances(design.quantise([x])[0])[0]
+        radii = design.quantised.radii
+        fires = [radii is None or distance < radii[at] for at, distance in enumerate(distances)]
+        order = sorted(range(len(distances)), key=lambda at: (not fires[at], distances[at], at))
+        assert [at["prototype"] for at in values["neighbours"]] == order[: design.config.k]
+        assert values["voters"] == [at for at in order[: design.config.k] if fires[at] or not any(fires)]
+        for name, label in (("first_of_label", record["label"]), ("first_of_runner_up", record["runner_up"])):
+            members = [at for at in order if design.quantised.labels[at] == label]
+            assert (values[name] or {"prototype": None})["prototype"] == (members[0] if members else None)
+
+
+PLACE = re.compile(r"prototype (\d+) at distance (\d+)(?: \((fires|does not fire), radius (\d+)\))?")
+
+
+def read_place(text, label):
+    """A neighbour as it is printed."""
+    prototype, distance, firing, radius = PLACE.search(text).groups()
+    return {
+        "prototype": int(prototype),
+        "label": label,
+        "distance": int(distance),
+        "radius": None if radius is None else int(radius),
+        "fires": firing != "does not fire",
+    }
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_record_can_be_followed_from_the_printed_explanation(seed):
+    design, X = random_design(seed)
+    classes = design.classes.tolist()
+    for x, record in zip(X, design.decide(X), strict=True):
+        table = explanation_table(design.explain(x), ["x", "y", "z"])
+        lines = dict(zip(*[[str(cell) for cell in column.cells] for column in table.columns], strict=True))
+        label = lines["label"].split(", in place of ")[-1].split(" (")[0]
+        winner = read_place(lines["element"], None)
+        neighbours = [read_place(line, line[0]) for name, line in lines.items() if name.startswith("neighbour ")]
+        own = lines.get("first of label")
+        other = lines["runner-up"]
+        threshold = re.search(r"\d+", lines.get("threshold", ""))
+        values = {
+            "neighbours": neighbours or [winner | {"label": label}],
+            "first_of_label": winner if own is None else read_place(own, own[0]),
+            "first_of_runner_up": None if other == "there is no other class" else read_place(other, other[0]),
+            "min_margin": threshold and int(threshold[0]),
+            "clipped": lines["clipped"].split(": ")[1].split(", ") if "clipped" in lines else [],
+        }
+        assert followed(values, classes) == {name: record[name].item() for name in record.dtype.names}
+        assert label == classes[record["label"]]
+        assert ("tie" in lines["element"] + lines.get("voted", "")) == record["tie"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
