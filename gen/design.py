@@ -605,6 +605,7 @@ def convert(
         options = {} if max_loss is None else {"max_loss": max_loss}
         choice = choose_bits(source, calibration, y, **options)
         bits = choice.bits
+    source = source.with_bits(bits, calibration)
     quantiser = Quantiser.fit(source, calibration, bits=bits)
     quantised = quantiser.apply(source)
     choices = Choices(

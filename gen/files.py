@@ -23,6 +23,7 @@ from prototile.tables import read_table
 
 _LEVELS_KEYS = ("offset", "step", "open_ended")
 _SCORES_KEYS = ("intercepts", "cuts", "constants", "curvatures", "centres")
+_OPTIONAL_KEYS = ("curvatures", "centres")
 _PARTS = {
     "preprocess": (AffineMap, ("scale", "shift")),
     "levels": (Levels, _LEVELS_KEYS),
@@ -248,10 +249,11 @@ def _build(file: Path, values: dict[str, Any]) -> PrototypeModel:
     parts: dict[str, Any] = {}
     for name, (_, keys) in kinds.items():
         found = [key for key in keys if key in values]
-        if found and len(found) < len(keys):
-            raise ModelFileError(f"{file} holds {found[0]!r} without all of {', '.join(keys)}; give all or none.")
+        needed = [key for key in keys if key not in _OPTIONAL_KEYS]
+        if found and not set(needed) <= set(found):
+            raise ModelFileError(f"{file} holds {found[0]!r} without all of {', '.join(needed)}; give all or none.")
         if found:
-            parts[name] = {key: values.pop(key) for key in keys}
+            parts[name] = {key: values.pop(key) for key in found}
     arguments = {name: _scalar(file, name, value) if name in _SCALAR_KEYS else value for name, value in values.items()}
     return _named(
         file,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -267,6 +267,28 @@ class Levels:
         return levels
 
 
+class TableMaker(Protocol):
+    """Makes tables of scores that leave the levels open, as those of densities do."""
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Bits of a level that there can be, ascending."""
+        ...
+
+    @property
+    def bits(self) -> int:
+        """Bits of a level if nothing else tells."""
+        ...
+
+    def make(self, bits: int, Z: NDArray[np.float64] | None = None) -> PrototypeModel:
+        """Tables with so many bits, for vectors like those of Z (rows, features) if there are some."""
+        ...
+
+    def after(self, before: AffineMap) -> TableMaker:
+        """The maker for vectors before an affine map, none of whose scales is 0."""
+        ...
+
+
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class PrototypeModel:
     """Labelled prototypes with a metric: a nearest-prototype classifier, immutable and checked.
@@ -336,6 +358,8 @@ class PrototypeModel:
     original
         For ``table``: the scores that the tables are made from, one class for each prototype. `predict` answers by
         them. None: the tables are the model.
+    maker
+        For ``table``: makes tables of other bits, or for other data. It is no part of a file. None: there is no choice.
 
     Attributes
     ----------
@@ -379,6 +403,7 @@ class PrototypeModel:
     step_per_feature: bool
     levels: Levels | None
     original: AdditiveScores | None
+    maker: TableMaker | None
 
     def __init__(
         self,
@@ -398,6 +423,7 @@ class PrototypeModel:
         step_per_feature: bool = False,
         levels: Levels | None = None,
         original: AdditiveScores | None = None,
+        maker: TableMaker | None = None,
     ) -> None:
         known = canonical_metric(metric)
         points = checked_values(prototypes, known)
@@ -444,6 +470,7 @@ class PrototypeModel:
             "step_per_feature": bool(step_per_feature),
             "levels": levels,
             "original": original,
+            "maker": maker,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -490,9 +517,45 @@ class PrototypeModel:
         if before.features != self.input_features:
             of = "the prototypes have" if self.preprocess is None else "the preprocessing after it takes"
             raise InputError(f"the preprocessing has {before.features} features, but {of} {self.input_features}.")
+        if (
+            self.maker is not None
+            and self.preprocess is None
+            and isinstance(before, AffineMap)
+            and (before.scale != 0).all()
+        ):
+            # Levels of the user's own numbers: integers can lie on them.
+            maker = self.maker.after(before)
+            return maker.make(maker.bits)
         model = copy(self)
         preprocess = before if self.preprocess is None else before.then(self.preprocess)
         object.__setattr__(model, "preprocess", preprocess)
+        return model
+
+    def with_bits(self, bits: int, calibration: Any = None) -> PrototypeModel:
+        """Return this model with tables of so many bits, made for the calibration data if there are some.
+
+        Parameters
+        ----------
+        bits
+            Of a level.
+        calibration
+            Vectors before preprocessing, shape (rows, features), or None.
+
+        Raises
+        ------
+        InputError
+            If its tables cannot have so many bits, or the data are unusable.
+        """
+        if self.maker is None:
+            return self
+        if bits not in self.maker.widths:
+            listed = ", ".join(map(str, self.maker.widths))
+            raise InputError(
+                f"the tables of this model can have {listed} bits a level, not {bits!r}; use one of these."
+            )
+        Z = None if calibration is None else self.transform(calibration).astype(np.float64)
+        model = self.maker.make(bits, Z)
+        object.__setattr__(model, "preprocess", self.preprocess)
         return model
 
     def transform(self, X: Any) -> Matrix:
@@ -548,7 +611,10 @@ class PrototypeModel:
         InputError
             If the shape is another or a value is not a finite number.
         """
-        Z = self.transform(X)
+        return self.predict_transformed(self.transform(X))
+
+    def predict_transformed(self, Z: Matrix) -> NDArray[Any]:
+        """As `predict`, of model-space vectors (rows, features)."""
         chunk = max(1, _CHUNK_DISTANCES // self.prototype_count)
         parts = [self._predict_chunk(Z[start : start + chunk]) for start in range(0, len(Z), chunk)]
         return np.concatenate(parts)

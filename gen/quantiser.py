@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -369,10 +370,10 @@ def choose_bits(
     Parameters
     ----------
     model
-        With integer prototypes the answer is what they need, and the calibration data beside them.
+        With integer prototypes the answer is what they need, and the calibration data beside them; tables that were made from scores are judged by these.
     calibration
         Vectors before preprocessing, shape (rows, features); at most `CHOICE_ROWS` of them are used, evenly spread.
-        None: the answer is `DEFAULT_BITS`.
+        None: the answer is `DEFAULT_BITS`, or what the maker of tables says.
     y
         Their labels. With them the loss is one of accuracy, otherwise of agreement with the float model.
     max_loss
@@ -389,14 +390,12 @@ def choose_bits(
         If data or `max_loss` are unusable.
     """
     check_max_loss(max_loss)
-    if model.in_chip_units:
-        return BitsChoice(bits=_bits_in_chip_units(model, calibration), curve=(), reached=True)
-    if calibration is None:
-        return BitsChoice(bits=DEFAULT_BITS, curve=(), reached=True)
+    if calibration is None or (model.in_chip_units and model.original is None):
+        return BitsChoice(bits=_usual_bits(model, calibration), curve=(), reached=True)
     trial = _BitsTrial.of(model, calibration, y)
     curve: list[BitsPoint] = []
-    for bits in range(1, MAX_BITS + 1):
-        curve.append(trial.measure(trial.quantiser(bits)))
+    for bits in _widths(model):
+        curve.append(trial.measure(bits))
         # A hundredth of a row: a loss that is max_loss exactly may come out a little larger in floating point.
         if curve[-1].loss <= max_loss + 0.01 / len(trial.rows):
             return BitsChoice(bits=bits, curve=tuple(curve), reached=True)
@@ -404,12 +403,27 @@ def choose_bits(
     return BitsChoice(bits=best.bits, curve=tuple(curve), reached=False)
 
 
+def _widths(model: PrototypeModel) -> Sequence[int]:
+    """Bits that there can be."""
+    if model.maker is not None:
+        return model.maker.widths
+    return (_bits_in_chip_units(model, None),) if model.in_chip_units else range(1, MAX_BITS + 1)
+
+
+def _usual_bits(model: PrototypeModel, calibration: Any) -> int:
+    """Bits that no data choose."""
+    if model.maker is not None:
+        return model.maker.bits
+    return _bits_in_chip_units(model, calibration) if model.in_chip_units else DEFAULT_BITS
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _BitsTrial:
     """Rows to measure on, with the answers of the float model."""
 
     model: PrototypeModel
-    span: _Span | NDArray[np.float64]
+    calibration: Any
+    span: _Span | NDArray[np.float64] | None
     rows: NDArray[np.float64]
     truth: NDArray[Any] | None
     left_out: NDArray[np.bool_]
@@ -421,34 +435,45 @@ class _BitsTrial:
         truth = None if y is None else _checked_truth(y, model, len(Z))
         chosen = np.unique(np.linspace(0, len(Z) - 1, min(len(Z), CHOICE_ROWS)).astype(np.intp))
         rows = Z[chosen]
-        distances = model.distances(rows)
-        left_out = _is_itself(model, distances)
-        left_out[left_out.all(axis=1)] = False
+        if model.metric == "table":
+            span, left_out = None, np.zeros((len(rows), model.prototype_count), np.bool_)
+            reference = model.predict_transformed(rows)
+        else:
+            span = _Span.of(model, calibration) if model.metric == "box" else _spanned(model, Z)
+            distances = model.distances(rows)
+            left_out = _is_itself(model, distances)
+            left_out[left_out.all(axis=1)] = False
+            reference = _predict(model, distances, model.fires(distances), left_out)
         return cls(
             model=model,
-            span=_Span.of(model, calibration) if model.metric == "box" else _spanned(model, Z),
+            calibration=calibration,
+            span=span,
             rows=rows,
             truth=None if truth is None else truth[chosen],
             left_out=left_out,
-            reference=_predict(model, distances, model.fires(distances), left_out),
+            reference=reference,
         )
 
-    def quantiser(self, bits: int) -> Quantiser:
-        """The rule with so many bits."""
-        return self.span.quantiser(bits) if isinstance(self.span, _Span) else Quantiser._of_data(self.span, bits)
-
-    def measure(self, quantiser: Quantiser) -> BitsPoint:
-        quantised = quantiser.apply(self.model)
+    def measure(self, bits: int) -> BitsPoint:
+        """What so many bits cost."""
+        model = self.model.with_bits(bits, self.calibration)
+        quantiser = self._quantiser(model, bits)
+        quantised = quantiser.apply(model)
         golden = GoldenModel(quantised.configuration(), quantised.nodes)
         distances = golden.distances(quantiser.quantise(self.rows)[0]).astype(np.float64)
         fires = np.ones(distances.shape, np.bool_) if quantised.radii is None else distances < quantised.radii
-        answers = _predict(self.model, distances, fires, self.left_out)
+        answers = _predict(model, distances, fires, self.left_out)
         agreement = float(np.mean(answers == self.reference))
         if self.truth is None:
-            return BitsPoint(bits=quantiser.bits, agreement=agreement, accuracy=None, loss=1 - agreement)
+            return BitsPoint(bits=bits, agreement=agreement, accuracy=None, loss=1 - agreement)
         accuracy = float(np.mean(answers == self.truth))
         loss = float(np.mean(self.reference == self.truth)) - accuracy
-        return BitsPoint(bits=quantiser.bits, agreement=agreement, accuracy=accuracy, loss=loss)
+        return BitsPoint(bits=bits, agreement=agreement, accuracy=accuracy, loss=loss)
+
+    def _quantiser(self, model: PrototypeModel, bits: int) -> Quantiser:
+        if self.span is None:
+            return Quantiser.fit(model)
+        return self.span.quantiser(bits) if isinstance(self.span, _Span) else Quantiser._of_data(self.span, bits)
 
 
 def _checked_truth(y: Any, model: PrototypeModel, rows: int) -> NDArray[Any]:
@@ -474,8 +499,8 @@ def _predict(
 
 
 def _is_itself(model: PrototypeModel, distances: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Where a row and a prototype are the same, shape (rows, prototypes); boxes and tables are no vectors."""
-    if model.metric in ("box", "table"):
+    """Where a row and a prototype are the same, shape (rows, prototypes); a box is no vector."""
+    if model.metric == "box":
         return np.zeros(distances.shape, np.bool_)
     same: NDArray[np.bool_] = distances == 0
     # What a prototype ignores may differ, and what ignores everything is at distance 0 to all.

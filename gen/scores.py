@@ -28,7 +28,7 @@ class AdditiveScores:
     constants
         Shape (classes, features, cuts + 1).
     curvatures, centres
-        The same shape; None: zeros.
+        The same shape, both or neither; None: the scores are constant between cuts.
 
     Raises
     ------
@@ -39,8 +39,8 @@ class AdditiveScores:
     intercepts: NDArray[np.float64]
     cuts: NDArray[np.float64]
     constants: NDArray[np.float64]
-    curvatures: NDArray[np.float64]
-    centres: NDArray[np.float64]
+    curvatures: NDArray[np.float64] | None
+    centres: NDArray[np.float64] | None
 
     def __init__(
         self,
@@ -56,24 +56,26 @@ class AdditiveScores:
             "intercepts": np.asarray(intercepts, np.float64),
             "cuts": np.asarray(cuts, np.float64),
             "constants": pieces,
-            "curvatures": np.zeros_like(pieces) if curvatures is None else np.asarray(curvatures, np.float64),
-            "centres": np.zeros_like(pieces) if centres is None else np.asarray(centres, np.float64),
         }
+        curved = {"curvatures": curvatures, "centres": centres}
+        values |= {name: np.asarray(array, np.float64) for name, array in curved.items() if array is not None}
         bounds = values["cuts"]
         sound = (
             pieces.ndim == 3
             and pieces.size > 0
             and bounds.shape == (pieces.shape[1], pieces.shape[2] - 1)
             and values["intercepts"].shape == pieces.shape[:1]
-            and values["curvatures"].shape == values["centres"].shape == pieces.shape
+            and (curvatures is None) == (centres is None)
+            and all(values[name].shape == pieces.shape for name in curved if name in values)
             and not np.isnan(bounds).any()
             and bool((bounds[:, :-1] <= bounds[:, 1:]).all())
             and all(np.isfinite(array).all() for name, array in values.items() if name != "cuts")
         )
         if not sound:
             raise InputError("the scores of an additive model must be finite arrays whose shapes fit one another.")
-        for name, array in values.items():
-            object.__setattr__(self, name, frozen(array))
+        for field in fields(self):
+            array = values.get(field.name)
+            object.__setattr__(self, field.name, None if array is None else frozen(array))
 
     @property
     def features(self) -> int:
@@ -82,17 +84,18 @@ class AdditiveScores:
 
     @property
     def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """The parameters by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """The parameters by name, those that are None left out."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: array for name, array in given.items() if array is not None}
 
     def of_feature(self, feature: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """What values (n,) of one component add to each class, shape (classes, n); minus infinity beyond float64."""
         piece = np.searchsorted(self.cuts[feature], values, side="left")
+        constants: NDArray[np.float64] = self.constants[:, feature, piece]
+        if self.curvatures is None or self.centres is None:
+            return constants
         with np.errstate(over="ignore"):
-            distance = values - self.centres[:, feature, piece]
-            curved = self.curvatures[:, feature, piece] * distance**2
-        # Where nothing curves, the square of a huge distance must not make an infinity times 0.
-        return self.constants[:, feature, piece] + np.where(self.curvatures[:, feature, piece] == 0, 0.0, curved)
+            return constants + self.curvatures[:, feature, piece] * (values - self.centres[:, feature, piece]) ** 2
 
     def __call__(self, Z: Matrix) -> NDArray[np.float64]:
         """Sums of vectors (rows, features), shape (rows, classes)."""

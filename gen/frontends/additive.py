@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from prototile.errors import InputError, UnsupportedModelError
 from prototile.frontends.base import is_exactly
-from prototile.model import AffineMap, PrototypeModel
+from prototile.model import AffineMap, Levels, PrototypeModel, TableMaker
 from prototile.quantised import MAX_ENTRY
+from prototile.scores import AdditiveScores
 
 #: Bits of an entry. GaussianNB on digits agrees with scikit-learn on 98.9 % of the rows with 8 bits and on 99.7 % with
 #: 10, mean of eight fits; 16 bring no more, and iris, wine and breast_cancer need no more than 8.
@@ -102,6 +103,9 @@ def additive_tables(
     *,
     labels: NDArray[Any] | None = None,
     preprocess: AffineMap | None = None,
+    levels: Levels | None = None,
+    original: AdditiveScores | None = None,
+    maker: TableMaker | None = None,
     entry_bits: int = ENTRY_BITS,
 ) -> AdditiveTables:
     """Turn scores that are added, of which the largest sum wins, into costs, of which the least does.
@@ -122,7 +126,13 @@ def additive_tables(
     labels
         Label of each class in `scores`; default: `classes`.
     preprocess
-        Map from the user's features to levels; None: they are levels.
+        Map from the user's features to the space of `levels`; None: it is the same.
+    levels
+        Where the levels lie; None: at 0, 1, 2 ...
+    original
+        The model in float64, which the tables are measured against; None: `scores`, at the nearest level.
+    maker
+        What makes the same tables with other bits, if there is a choice.
     entry_bits
         1 to 16.
 
@@ -141,9 +151,10 @@ def additive_tables(
     largest = (1 << check_entry_bits(entry_bits)) - 1
     level_bits = max(1, (max(part.shape[1] for part in scores) - 1).bit_length())
     filled = np.stack([np.pad(part, ((0, 0), (0, (1 << level_bits) - part.shape[1])), "edge") for part in scores], 1)
-    filled[:, 0] += intercepts[:, None]
+    sums = filled.copy()
+    sums[:, 0] += intercepts[:, None]
     with np.errstate(over="ignore", invalid="ignore"):
-        costs = filled.max(axis=0) - filled
+        costs = sums.max(axis=0) - sums
     if not np.isfinite(costs).all():
         raise UnsupportedModelError(
             "the scores of the model are too large for a float64, so that no table can hold them; fit it with more"
@@ -158,10 +169,20 @@ def additive_tables(
             metric="table",
             classes=classes,
             preprocess=preprocess,
+            levels=levels,
+            original=_stepwise(filled, intercepts) if original is None else original,
+            maker=maker,
         ),
         resolution=resolution,
         cut=int(np.count_nonzero(units > largest)),
     )
+
+
+def _stepwise(scores: NDArray[np.float64], intercepts: NDArray[np.float64]) -> AdditiveScores:
+    """Scores (classes, features, levels) of values that are rounded to the nearest level, half to even."""
+    cuts = np.arange(scores.shape[2] - 1) + 0.5
+    cuts[1::2] = np.nextafter(cuts[1::2], -np.inf)
+    return AdditiveScores(intercepts=intercepts, cuts=np.tile(cuts, (scores.shape[1], 1)), constants=scores)
 
 
 def check_entry_bits(entry_bits: Any) -> int:

@@ -1,24 +1,25 @@
 """scikit-learn's BernoulliNB."""
 
+import math
 from typing import Any
 
 import numpy as np
 
+from prototile.errors import InputError, UnsupportedModelError
 from prototile.frontends.additive import AdditiveFrontEnd, AdditiveTables, additive_tables
 from prototile.frontends.base import require_fitted
 from prototile.frontends.discrete_nb import possible_classes
-from prototile.model import AffineMap
-
-#: What the distance from the threshold is multiplied by before it is rounded to 0 or 1: small, so that values of up to
-#: 65536 beyond it do not count as clipped. Values that are nearer to it than 1e-11 may be taken for the other side.
-_SLOPE = 2.0**-16
+from prototile.model import Levels
+from prototile.scores import AdditiveScores
 
 
 class BernoulliNBFrontEnd(AdditiveFrontEnd):
     """Takes ``BernoulliNB``: for each class and feature a table with the log-probabilities of 0 and 1.
 
-    A feature is 1 above the model's threshold `binarize`. Without one the features are 0 or 1 themselves. Nothing but
-    the entries is rounded; `AdditiveTables.bound` says what follows.
+    A feature is 1 above the model's threshold `binarize`, as exactly as scikit-learn compares float64: the two levels
+    lie one on the threshold and the other at the smallest distance from it that there is. All that lies beyond them is
+    on one side or the other, so that nothing counts as clipped. Without a threshold the features are 0 or 1 themselves.
+    Nothing but the entries is rounded; `AdditiveTables.bound` says what follows.
     """
 
     name = supported = "BernoulliNB"
@@ -29,7 +30,7 @@ class BernoulliNBFrontEnd(AdditiveFrontEnd):
         Raises
         ------
         UnsupportedModelError
-            If a probability is 0.
+            If a probability is 0, or the threshold of float32 vectors is another one.
         InputError
             If it is not fitted.
         """
@@ -39,17 +40,41 @@ class BernoulliNBFrontEnd(AdditiveFrontEnd):
             zeros = np.log(1 - np.exp(ones))
         possible = possible_classes(model, ones, zeros)
         threshold = model.binarize
-        # A half is rounded to 0, so a value at the threshold is not above it.
-        to_levels = (
-            None
-            if threshold is None
-            else AffineMap(np.full(ones.shape[1], _SLOPE), np.full(ones.shape[1], 0.5 - threshold * _SLOPE))
-        )
+        levels, original = None, None
+        if threshold is not None:
+            threshold = _checked_threshold(threshold)
+            offsets = np.full(ones.shape[1], threshold)
+            # A difference of two float64 is 0 only if they are equal, so anything above the threshold is a level above.
+            levels = Levels(offsets, np.full(ones.shape[1], math.ulp(0.0)), np.ones(ones.shape[1], np.bool_))
+            original = AdditiveScores(
+                intercepts=model.class_log_prior_[possible],
+                cuts=offsets[:, None],
+                constants=np.stack([zeros, ones], axis=2)[possible],
+            )
         return additive_tables(
             list(np.stack([zeros, ones], axis=2)[possible].swapaxes(0, 1)),
             model.class_log_prior_[possible],
             model.classes_,
             labels=model.classes_[possible],
-            preprocess=to_levels,
+            levels=levels,
+            original=original,
             entry_bits=self.entry_bits,
         )
+
+
+def _checked_threshold(threshold: Any) -> float:
+    """Return the threshold if vectors of float32 are compared with the same one as all others.
+
+    NumPy rounds it to their type. If it is rounded up, a float32 at the rounded threshold is not above it, but the same
+    number in float64 is above the threshold.
+    """
+    value = float(threshold)
+    if not math.isfinite(value):
+        raise InputError(f"binarize of BernoulliNB must be a finite number, not {threshold!r}; fit it again.")
+    rounded = float(np.float32(value))
+    if rounded > value:
+        raise UnsupportedModelError(
+            f"BernoulliNB has binarize={value!r}, but scikit-learn compares vectors of float32 with {rounded!r}, so"
+            f" that the same number has two answers; set binarize={rounded!r}, which is the same for both."
+        )
+    return value

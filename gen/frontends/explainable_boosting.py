@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from prototile.errors import UnsupportedModelError
 from prototile.frontends.additive import AdditiveFrontEnd, AdditiveTables, additive_tables
 from prototile.frontends.base import require_fitted
-from prototile.model import AffineMap
+from prototile.model import Levels
+from prototile.scores import AdditiveScores
 
 _NAME = "ExplainableBoostingClassifier"
 #: Levels of a feature that are told apart.
@@ -51,18 +52,30 @@ class ExplainableBoostingFrontEnd(AdditiveFrontEnd):
         count = int(model.n_features_in_)
         # A feature without a term has one level, whatever its values.
         scores = [np.zeros((len(model.classes_), 1))] * count
-        scale, shift = np.zeros(count), np.zeros(count)
+        offset, open_ended = np.zeros(count), np.ones(count, np.bool_)
+        all_cuts: list[NDArray[np.float64]] = [np.empty(0)] * count
+        pieces = list(scores)
         for (feature,), values in zip(model.term_features_, model.term_scores_, strict=True):
             integers, cuts = _integers(model, feature), np.asarray(model.bins_[feature][0])
             # Bin 0 is for missing values; a value at a cut lies in the bin above.
-            scores[feature] = _per_class(values)[:, 1 + np.searchsorted(cuts, integers, side="right")]
-            scale[feature], shift[feature] = 1, -integers[0]
-        levels = (scale == 1).all() and not shift.any()
+            per_class = _per_class(values)
+            scores[feature] = per_class[:, 1 + np.searchsorted(cuts, integers, side="right")]
+            offset[feature], open_ended[feature] = integers[0], False
+            all_cuts[feature], pieces[feature] = np.nextafter(cuts, -np.inf), per_class[:, 1 : 2 + len(cuts)]
+        intercepts = _per_class(np.atleast_2d(model.intercept_) if len(model.classes_) > 2 else model.intercept_)[:, 0]
+        most = max(map(len, all_cuts))
         return additive_tables(
             scores,
-            _per_class(np.atleast_2d(model.intercept_) if len(model.classes_) > 2 else model.intercept_)[:, 0],
+            intercepts,
             model.classes_,
-            preprocess=None if levels else AffineMap(scale, shift),
+            levels=Levels(offset, np.ones(count), open_ended),
+            original=AdditiveScores(
+                intercepts=intercepts,
+                cuts=np.stack([np.pad(cuts, (0, most - len(cuts)), constant_values=np.inf) for cuts in all_cuts]),
+                constants=np.stack(
+                    [np.pad(part, ((0, 0), (0, most + 1 - part.shape[1])), "edge") for part in pieces], 1
+                ),
+            ),
             entry_bits=self.entry_bits,
         )
 
@@ -71,13 +84,19 @@ def _integers(model: Any, feature: int) -> NDArray[np.float64]:
     """The integers of a feature, one for each level."""
     kind = model.feature_types_in_[feature]
     low, high = model.feature_bounds_[feature]
+    cuts = np.ceil(model.bins_[feature][0]) if kind == "continuous" else np.empty(0)
+    if len(cuts):
+        # An integer on either side of each cut: beyond the lowest and highest of them nothing changes.
+        first, last = min(low, cuts[0] - 1), max(high, cuts[-1])
+    else:
+        first, last = low, high
     if not (
         kind == "continuous"
         and low == np.rint(low)
         and high == np.rint(high)
-        and model.unique_val_counts_[feature] <= high - low + 1 <= MAX_LEVELS
+        and model.unique_val_counts_[feature] <= last - first + 1 <= MAX_LEVELS
         # Two cuts between the same integers would tell other numbers apart.
-        and len(np.unique(np.ceil(model.bins_[feature][0]))) == len(model.bins_[feature][0])
+        and len(np.unique(cuts)) == len(cuts)
     ):
         what = f"from {low:g} to {high:g}" if kind == "continuous" else f"of the type {kind!r}"
         raise UnsupportedModelError(
@@ -85,7 +104,7 @@ def _integers(model: Any, feature: int) -> NDArray[np.float64]:
             f" only integers that span at most {MAX_LEVELS} are supported; round the features to such integers before"
             " fitting."
         )
-    return np.arange(low, high + 1)
+    return np.arange(first, last + 1)
 
 
 def _per_class(values: Any) -> NDArray[np.float64]:

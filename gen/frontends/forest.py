@@ -54,8 +54,8 @@ class ForestFrontEnd:
                 f"{name} averages the shares of classes in leaves, and {impure} of its {sum(map(len, pure))} leaves"
                 " have several, but on the chip each leaf votes for one class; grow pure leaves (no max_depth,"
                 " max_leaf_nodes or ccp_alpha, min_samples_leaf=1, min_samples_split=2, no equal samples of different"
-                " classes, and no sample weights so far apart that the small ones are lost to rounding: scikit-learn stops"
-                " splitting then)."
+                " classes, and no sample weights so far apart that the small ones are lost to rounding, at which"
+                " scikit-learn stops splitting)."
             )
         indices = np.concatenate([leaves.class_indices for leaves in forest])
         return PrototypeModel(

@@ -6,9 +6,10 @@ from sklearn import datasets
 from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import BernoulliNB, CategoricalNB, GaussianNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 import prototile as pt
+from prototile.boards.driver import Chip
 from prototile.frontends import to_prototype_model
 from prototile.frontends.additive import COARSEST, additive_tables
 from prototile.frontends.bernoulli_nb import BernoulliNBFrontEnd
@@ -40,12 +41,18 @@ def check_golden(design, X):
     return design.quantised.labels[sums.argmin(axis=1)]
 
 
+def by_tables(model, X):
+    """Answers of the tables, which `predict` does not give: it answers by the scores that they were made from."""
+    return model.classes[model.class_indices[model.distances(model.transform(X)).argmin(axis=1)]]
+
+
 def check_bound(tables, estimator, X):
     """Check that answers agree where the best two classes differ by more than the bound; return the share of these."""
     assert tables.cut == 0
     joint = np.sort(estimator.predict_joint_log_proba(X), axis=1)
     clear = joint[:, -1] - joint[:, -2] > tables.bound
-    assert (tables.model.predict(X)[clear] == estimator.predict(X)[clear]).all()
+    assert (by_tables(tables.model, X)[clear] == estimator.predict(X)[clear]).all()
+    assert (tables.model.predict(X) == estimator.predict(X)).all()
     return clear.mean()
 
 
@@ -62,7 +69,85 @@ def test_gaussian_agrees_as_measured(name):
     model = to_prototype_model(estimator)
     assert model.prototypes.max() <= 1023
     assert model.prototypes.shape[2] == 64
-    assert np.mean(model.predict(X) == estimator.predict(X)) >= FLOORS[name]
+    assert (model.predict(X) == estimator.predict(X)).all()
+    for tables in (model, model.with_bits(6, X_train)):
+        assert np.mean(by_tables(tables, X) == estimator.predict(X)) >= FLOORS[name]
+
+
+@pytest.mark.parametrize("scaler", [StandardScaler, RobustScaler, MinMaxScaler])
+@pytest.mark.parametrize("name", NAMES)
+def test_gaussian_behind_a_scaler_agrees_as_alone(name, scaler):
+    """Near-constant pixels have densities far narrower than a level, whatever the scaler makes of the pixels."""
+    X_train, X_test, y_train, _ = split(name)
+    X = np.vstack([X_train, X_test])
+    pipeline = make_pipeline(scaler(), GaussianNB()).fit(X_train, y_train)
+    model = to_prototype_model(pipeline)
+    assert (model.predict(X) == pipeline.predict(X)).all()
+    for tables in (model, model.with_bits(6, X_train)):
+        assert np.mean(by_tables(tables, X) == pipeline.predict(X)) >= FLOORS[name]
+
+
+@pytest.mark.parametrize("divisor", [16, 10, 1000.0, 7])
+def test_values_at_equal_distances_lie_on_levels(divisor):
+    X_train, X_test, y_train, _ = split("digits")
+    X_train, X_test = X_train / divisor, X_test / divisor
+    estimator = GaussianNB().fit(X_train, y_train)
+    design = pt.convert(estimator, calibration=X_train, board=BOARD)
+    assert design.bits_choice.reached
+    assert np.mean(design.predict(X_test) == estimator.predict(X_test)) >= 0.99
+
+
+def test_bits_of_tables_are_chosen_by_the_loss():
+    X_train, _, y_train, _ = split("iris")
+    estimator = GaussianNB().fit(X_train, y_train)
+    chosen = {
+        loss: pt.convert(estimator, calibration=X_train, max_loss=loss, board=BOARD) for loss in (0.0, 0.005, 0.05, 1.0)
+    }
+    bits = [design.config.bits for design in chosen.values()]
+    assert bits == sorted(bits, reverse=True)
+    assert bits[-1] == 1 < bits[0]
+    for loss, design in chosen.items():
+        curve = design.bits_choice.curve
+        assert [point.bits for point in curve] == list(range(1, len(curve) + 1))
+        # Measured against scikit-learn's answers, not against the tables.
+        agreement = np.mean(design.predict(X_train) == estimator.predict(X_train))
+        assert curve[-1].agreement == agreement
+        assert design.bits_choice.reached == (1 - agreement <= loss + 1e-4)
+    coarse = pt.convert(estimator, calibration=X_train, bits=2, board=BOARD)
+    assert np.mean(coarse.predict(X_train) == estimator.predict(X_train)) < 0.95
+    assert (coarse.model.predict(X_train) == estimator.predict(X_train)).all()
+    with pytest.raises(pt.InputError, match=r"the tables of this model can have 1, 2, .*, 8 bits a level, not 9"):
+        pt.convert(estimator, calibration=X_train, bits=9)
+
+
+def test_loss_of_tables_without_a_choice_is_told():
+    """A single bit for an entry makes tables that lose more than half a point."""
+    X_train, _, y_train, _ = split("digits")
+    model = BernoulliNBFrontEnd(entry_bits=1).convert(BernoulliNB().fit(X_train, y_train))
+    choice = pt.convert(model, calibration=X_train, board=BOARD).bits_choice
+    assert not choice.reached
+    assert [point.bits for point in choice.curve] == [1]
+    assert choice.curve[0].loss > 0.005
+    assert pt.convert(model, calibration=X_train, max_loss=1.0, board=BOARD).bits_choice.reached
+
+
+@pytest.mark.tools
+def test_original_scores_and_levels_are_saved_and_loaded(tmp_path):
+    X_train, X_test, y_train, _ = split("iris")
+    for estimator in (
+        make_pipeline(StandardScaler(), GaussianNB()).fit(X_train, y_train),
+        BernoulliNB(binarize=1.5).fit(X_train, y_train),
+    ):
+        design = pt.convert(estimator, calibration=X_train, board=BOARD)
+        loaded = pt.load(design.save(tmp_path / type(estimator).__name__))
+        assert loaded.digest == design.digest
+        assert np.array_equal(loaded.quantiser.step, design.quantiser.step)
+        assert np.array_equal(loaded.quantiser.open_ended, design.quantiser.open_ended)
+        assert (loaded.decide(X_test) == design.decide(X_test)).all()
+        assert (loaded.model.predict(X_test) == estimator.predict(X_test)).all()
+        driver = Chip.load(tmp_path / type(estimator).__name__ / "driver")
+        for found, expected in zip(driver.quantise(X_test * 1.7), loaded.quantise(X_test * 1.7), strict=True):
+            assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize("name", ["iris", "wine"])
@@ -70,11 +155,9 @@ def test_golden_answer_is_the_least_sum(name):
     X_train, X_test, y_train, _ = split(name)
     estimator = GaussianNB().fit(X_train, y_train)
     design = pt.convert(estimator, calibration=X_train, board=BOARD)
-    assert design.config.bits == 6
-    assert design.quantiser.step == 1.0
     found = check_golden(design, X_test)
     assert (design.predict(X_test) == design.classes[found]).all()
-    assert (design.predict(X_test) == design.model.predict(X_test)).all()
+    assert (design.predict(X_test) == by_tables(design.model, X_test)).all()
 
 
 def test_gaussian_answers_follow_the_densities_within_the_bound():
@@ -84,22 +167,22 @@ def test_gaussian_answers_follow_the_densities_within_the_bound():
     front_end = GaussianNBFrontEnd(bits=4, entry_bits=11)
     tables = front_end.tables(estimator)
     levels = np.random.default_rng(0).integers(0, 16, (2000, 6))
-    on_levels = (levels - tables.model.preprocess.shift) / tables.model.preprocess.scale
+    on_levels = tables.model.levels.offset + levels * tables.model.levels.step
     assert 0.9 < check_bound(tables, estimator, on_levels) < 1
 
 
 def test_integers_lie_on_levels():
     X_train, X_test, y_train, _ = split("digits")
-    to_levels = to_prototype_model(GaussianNB().fit(X_train, y_train)).preprocess
-    aligned = to_levels.scale >= 1
+    to_levels = to_prototype_model(GaussianNB().fit(X_train, y_train)).levels
+    aligned = to_levels.step <= 1
     assert aligned.mean() > 0.9
     levels = to_levels(X_test)[:, aligned]
-    assert (levels == np.rint(levels)).all()
+    assert np.abs(levels - np.rint(levels)).max() < 1e-9
 
 
 def test_levels_span_all_classes():
     estimator = GaussianNB().fit([[0.0], [0.2], [10.0], [10.4]], [0, 0, 1, 1])
-    to_levels = to_prototype_model(estimator).preprocess
+    to_levels = to_prototype_model(estimator).levels
     # From 0.1 - 4.5 * 0.1 to 10.2 + 4.5 * 0.2.
     assert -1 <= to_levels(np.array([[-0.35]]))[0, 0] < 5
     assert 58 < to_levels(np.array([[11.1]]))[0, 0] <= 64
@@ -108,8 +191,11 @@ def test_levels_span_all_classes():
 def test_gaussian_in_a_pipeline():
     X_train, X_test, y_train, _ = split("wine")
     pipeline = make_pipeline(StandardScaler(), GaussianNB()).fit(X_train, y_train)
-    design = pt.convert(pipeline, calibration=X_train, y=y_train, board=BOARD)
+    design = pt.convert(pipeline, calibration=X_train, bits=6, board=BOARD)
     assert np.mean(design.predict(X_test) == pipeline.predict(X_test)) > 0.98
+    chosen = pt.convert(pipeline, calibration=X_train, y=y_train, board=BOARD)
+    assert chosen.bits_choice.reached
+    assert chosen.score(X_train, y_train) >= pipeline.score(X_train, y_train) - 0.005
 
 
 def test_clipped_components_are_counted():
@@ -152,8 +238,9 @@ def test_features_with_different_numbers_of_categories():
     assert tables.model.prototypes.shape == (3, 4, 8)
     check_bound(tables, estimator, X)
     # What scikit-learn does not know, and refuses, counts as the last category, or as the first one.
-    assert (tables.model.predict(X + np.array([3, 9, 9, 5])) == tables.model.predict([[0, 1, 4, 2]] * 300)).all()
-    assert (tables.model.predict(X - 9) == tables.model.predict([[0, 0, 0, 0]] * 300)).all()
+    for answers in (tables.model.predict, lambda X: by_tables(tables.model, X)):
+        assert (answers(X + np.array([3, 9, 9, 5])) == answers([[0, 1, 4, 2]] * 300)).all()
+        assert (answers(X - 9) == answers([[0, 0, 0, 0]] * 300)).all()
 
 
 def of_categories(counts, classes=3, rows=400, seed=4):
@@ -245,7 +332,52 @@ def test_classes_that_never_win_have_no_prototype():
     model = to_prototype_model(estimator)
     assert model.labels.tolist() == [1, 2]
     assert model.classes.tolist() == [0, 1, 2]
-    assert np.mean(model.predict(X_test) == expected) > 0.95
+    assert (model.predict(X_test) == expected).all()
+    assert np.mean(by_tables(model, X_test) == expected) > 0.95
+
+
+@pytest.mark.parametrize("binarize", [0.0, 0.5, 0.7, 3.0, float(np.float32(0.1))])
+@pytest.mark.parametrize("scaler", [None, MaxAbsScaler, StandardScaler, MinMaxScaler, RobustScaler])
+def test_bernoulli_compares_as_scikit_learn_does(binarize, scaler):
+    random = np.random.default_rng(5)
+    X, y = random.integers(-10, 11, (80, 4)).astype(float), random.integers(0, 3, 80)
+    estimator = BernoulliNB(binarize=binarize)
+    if scaler is not None:
+        estimator = make_pipeline(scaler(), estimator)
+    design = pt.convert(estimator.fit(X, y), board=BOARD)
+    threshold = np.float64(binarize)
+    tiny = [5e-324, 1e-300, 1e-12, np.nextafter(threshold, 9) - threshold]
+    near = [
+        threshold,
+        np.nextafter(threshold, 9),
+        np.nextafter(threshold, -9),
+        *tiny,
+        *np.negative(tiny),
+        1e100,
+        -1e100,
+    ]
+    queries = np.vstack([X, random.integers(-30, 30, (60, 4)), random.choice(near, (60, 4))])
+    scaled = queries if scaler is None else estimator[0].transform(queries)
+    levels, saturated = design.quantise(queries)
+    assert np.array_equal(levels, scaled > binarize)
+    assert not saturated.any()
+    if scaler is None:
+        single = queries.clip(-1e38, 1e38).astype(np.float32)
+        # As scikit-learn does, which leaves vectors in float32.
+        assert np.array_equal(design.quantise(single)[0], single > binarize)
+        assert (design.model.predict(single) == estimator.predict(single)).all()
+
+
+def test_priors_are_checked():
+    X_train, X_test, y_train, _ = split("iris")
+    with np.errstate(divide="ignore"):
+        estimator = GaussianNB(priors=[0, 1, 0]).fit(X_train, y_train)
+        assert (pt.convert(estimator, calibration=X_train).predict(X_test) == estimator.predict(X_test)).all()
+        unseen = GaussianNB().partial_fit(X_train[y_train > 0], y_train[y_train > 0], classes=[0, 1, 2])
+        assert (to_prototype_model(unseen).predict(X_test) == unseen.predict(X_test)).all()
+    estimator.class_prior_ = np.array([0.5, np.nan, 0.5])
+    with pytest.raises(pt.InputError, match="means, variances or priors that are no finite numbers"):
+        to_prototype_model(estimator)
 
 
 def test_equal_sums_go_to_the_first_class():
@@ -307,6 +439,10 @@ BINARY = np.array([[0, 0], [0, 1], [1, 1], [1, 1]])
             "BernoulliNB has features of probability 0",
         ),
         (lambda: CategoricalNB().fit([[1 << 16], [0]], [0, 1]), "has a feature with 65537 categories, but .* 65536"),
+        (
+            lambda: BernoulliNB(binarize=0.1).fit(BINARY, [0, 0, 1, 1]),
+            r"binarize=0.1, but .* float32 with 0.10000000149011612, .*; set binarize=0.10000000149011612",
+        ),
         (lambda: MultinomialNB().fit(X, Y), "MultinomialNB is not supported"),
     ],
 )
