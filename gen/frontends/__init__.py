@@ -8,13 +8,23 @@ from prototile.frontends.bernoulli_nb import BernoulliNBFrontEnd
 from prototile.frontends.categorical_nb import CategoricalNBFrontEnd
 from prototile.frontends.decision_tree import DecisionTreeFrontEnd
 from prototile.frontends.explainable_boosting import ExplainableBoostingFrontEnd
+from prototile.frontends.faiss_index import FaissFrontEnd
 from prototile.frontends.forest import ForestFrontEnd
 from prototile.frontends.gaussian_nb import GaussianNBFrontEnd
+from prototile.frontends.kmeans import KMeansFrontEnd
+from prototile.frontends.kmedoids import KMedoidsFrontEnd
 from prototile.frontends.kneighbors import KNeighborsFrontEnd
+from prototile.frontends.minisom import MiniSomFrontEnd
 from prototile.frontends.nearest_centroid import NearestCentroidFrontEnd
 from prototile.frontends.pipeline import PipelineFrontEnd
+from prototile.frontends.prosemble import ProsembleFrontEnd
+from prototile.frontends.prototorch import PrototorchFrontEnd
 from prototile.frontends.prototype_model import PrototypeModelFrontEnd
 from prototile.frontends.radius_neighbors import RadiusNeighborsFrontEnd
+from prototile.frontends.refused import reason_against
+from prototile.frontends.sklearn_lvq import SklearnLvqFrontEnd
+from prototile.frontends.sklvq import SklvqFrontEnd
+from prototile.frontends.torchhd_centroid import TorchhdCentroidFrontEnd
 from prototile.model import PrototypeModel
 
 __all__ = ["FRONT_ENDS", "FrontEnd", "to_prototype_model"]
@@ -45,8 +55,9 @@ def to_prototype_model(model: Any) -> PrototypeModel:
             return front_end.convert(model)
     if isinstance(model, type):
         raise InputError(f"{model.__name__} is a class; give a fitted object of it.")
+    reason = reason_against(model) or "prototile maps models of boxes, tables and nearest prototypes"
     raise UnsupportedModelError(
-        f"{_describe(model)} is not supported, as prototile maps models of boxes, tables and nearest prototypes:"
+        f"{_describe(model)} is not supported, as {reason}; supported are"
         f" {'; '.join(front_end.supported for front_end in FRONT_ENDS)}; {_way_out(model)}."
     )
 
@@ -77,5 +88,14 @@ FRONT_ENDS: tuple[FrontEnd, ...] = (
     CategoricalNBFrontEnd(),
     BernoulliNBFrontEnd(),
     ExplainableBoostingFrontEnd(),
+    KMeansFrontEnd(),
+    KMedoidsFrontEnd(),
+    MiniSomFrontEnd(),
+    FaissFrontEnd(),
+    TorchhdCentroidFrontEnd(),
+    ProsembleFrontEnd(),
+    PrototorchFrontEnd(),
+    SklvqFrontEnd(),
+    SklearnLvqFrontEnd(),
     PipelineFrontEnd(to_prototype_model),
 )

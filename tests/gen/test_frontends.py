@@ -180,7 +180,7 @@ def fitted(estimator, **changes):
         (lambda: KNeighborsClassifier(1, p=1).fit(KDTree(X), Y), "'manhattan', but was fitted on a search tree with"),
         (lambda: fitted(NearestCentroid(priors="empirical")), r"class priors \[0.3315, .* only priors='uniform'"),
         (lambda: fitted(Mine(1)), "Mine, a subclass of KNeighborsClassifier, is not supported"),
-        (lambda: fitted(SVC()), "SVC is not supported, as .*NearestCentroid.*train one of these"),
+        (lambda: fitted(SVC()), "SVC is not supported, as it adds up a kernel .*NearestCentroid.*train one of these"),
         (lambda: object(), "object is not supported"),
         (lambda: GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1]}).fit(X, Y), "give its best_estimator_"),
         (lambda: fitted(make_pipeline(Normalizer(), KNeighborsClassifier(1))), "step 'normalizer' .* is a Normalizer"),
