@@ -370,7 +370,8 @@ def choose_bits(
     Parameters
     ----------
     model
-        With integer prototypes the answer is what they need, and the calibration data beside them; tables that were made from scores are judged by these.
+        With integer prototypes the answer is what they need, and the calibration data beside them; tables that were
+        made from scores are judged by these.
     calibration
         Vectors before preprocessing, shape (rows, features); at most `CHOICE_ROWS` of them are used, evenly spread.
         None: the answer is `DEFAULT_BITS`, or what the maker of tables says.

@@ -15,11 +15,11 @@ class DecisionTreeFrontEnd:
     Exactly one box is at distance 0 of a query. The distance of the others is how far the query lies outside, so the
     margin is how far it would have to move to get another answer.
 
-    scikit-learn rounds features to float32 before it compares them with thresholds. Integers up to ``2**24`` are exact
-    there, and so is the chip on integer-valued data whose range fits into the bits. A real number counts as above or
-    below a threshold as it stands in float64, and on the chip as its level does, half a step from it at most: how often
-    that gives another answer is measured as agreement. All features share one step, hence features of different units
-    need a ``MinMaxScaler`` before the tree, in a Pipeline; to the tree itself it makes no difference.
+    Each feature has a step of its own. scikit-learn rounds features to float32 before it compares them with thresholds,
+    and the boxes' bounds allow for that. The chip is exact on integers whose range, with the thresholds, fits into the
+    bits, also behind a scaler. Another number counts as its level does, half a step from it at most: how often that
+    gives another answer is measured as agreement. A level lies beyond the outermost thresholds of each feature, so what
+    is clipped stays on its side of all of them.
 
     Class weights, monotonic constraints and pruning need nothing, as the leaves tell their outcome. Where missing
     values go plays no part, as a query with one is refused.

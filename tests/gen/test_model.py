@@ -4,8 +4,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from prototile.errors import InputError, UnsupportedModelError
-from prototile.model import AffineMap, PrototypeModel
+from prototile.model import AffineMap, Levels, PrototypeModel
 from prototile.record import Status
+from prototile.scores import AdditiveScores
 
 POINTS = np.array([[0.0, 0.0], [1.0, 1.0], [4.0, 4.0]])
 
@@ -395,3 +396,67 @@ def test_largest_integers_stay_apart():
 def test_parameters_of_the_wrong_kind(changes, message):
     with pytest.raises(InputError, match=message):
         model(**changes)
+
+
+BOXES = [[[0.0, 1.0]], [[1.0, 2.0]]]
+TABLES = [[[0, 1]], [[1, 0]]]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PrototypeModel([[0.5]], [0], step_per_feature=True), "step_per_feature is for boxes of floats"),
+        (lambda: PrototypeModel([[[0, 1]]], [0], "box", step_per_feature=True), "integers are in chip units"),
+        (
+            lambda: PrototypeModel(BOXES, [0, 1], "box", radii=1.0, step_per_feature=True),
+            "radii and min_margin need one unit of distance",
+        ),
+        (
+            lambda: PrototypeModel(BOXES, [0, 1], "box", min_margin=1.0, step_per_feature=True),
+            "radii and min_margin need one unit of distance",
+        ),
+        (lambda: PrototypeModel(BOXES, [0, 1], "box", step_per_feature=1), "must be True or False, not 1"),
+        (lambda: PrototypeModel([[0.5]], [0], levels=Levels([0], [1])), "levels must be Levels of tables or None"),
+        (lambda: PrototypeModel(TABLES, [0, 1], "table", levels=0), "levels must be Levels of tables or None, not 0"),
+        (
+            lambda: PrototypeModel(TABLES, [0, 1], "table", levels=Levels([0, 0], [1, 1])),
+            "levels are of 2 features, but the tables of 1",
+        ),
+        (
+            lambda: PrototypeModel(
+                TABLES, [0, 1], "table", original=AdditiveScores(intercepts=[0], cuts=[[0.5]], constants=[[[0, 1]]])
+            ),
+            "there are scores of 1 classes, but 2 tables",
+        ),
+        (lambda: Levels([0, 0], [1]), "must have one value per feature"),
+        (lambda: Levels([0], [0]), "offsets of levels must be finite numbers, and steps finite and positive"),
+        (lambda: AdditiveScores(intercepts=[0], cuts=[[1, 0.5]], constants=[[[0, 1, 2]]]), "the scores of an additive"),
+        (lambda: AdditiveScores(intercepts=[0], cuts=[[0.5]], constants=[[[0, np.nan]]]), "the scores of an additive"),
+        (
+            lambda: AdditiveScores(intercepts=[0], cuts=[[0.5]], constants=[[[0, 1]]], curvatures=[[[0, 1]]]),
+            "the scores of an additive",
+        ),
+        (lambda: PrototypeModel([[[np.inf, np.inf]]], [0], "box"), "must not begin at inf or end at -inf"),
+        (lambda: PrototypeModel([[[-np.inf, -np.inf]]], [0], "box"), "must not begin at inf or end at -inf"),
+    ],
+)
+def test_steps_levels_and_scores_are_checked(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
+
+
+def test_scores_are_steps_and_parabolas():
+    scores = AdditiveScores(
+        intercepts=[1.0, 0.0],
+        cuts=[[0.5], [np.inf]],
+        constants=[[[0, 3], [1, 9]], [[2, 0], [0, 9]]],
+        curvatures=[[[0, 0], [-1, 9]], [[0, 0], [0, 9]]],
+        centres=[[[0, 0], [2, 9]], [[0, 0], [0, 9]]],
+    )
+    # A value at a cut is below it.
+    assert scores(np.array([[0.5, 2.0], [0.6, 0.0]])).tolist() == [[2.0, 2.0], [1.0, 0.0]]
+    model = PrototypeModel([[[0, 1], [0, 0]], [[1, 0], [0, 0]]], ["a", "b"], "table", original=scores)
+    # Of equal sums the first class.
+    assert model.predict([[0.5, 2.0], [0.5, 2.1], [0.6, 2.0], [0.4, 5.0]]).tolist() == ["a", "b", "a", "b"]
+    # The tables themselves say otherwise.
+    assert model.distances(np.array([[0, 5]])).argmin() == 0

@@ -106,6 +106,30 @@ def test_thresholds_are_never_rounded_to_the_other_side():
         assert design.predict(np.arange(6)[:, None]).tolist() == model.predict(np.arange(6)[:, None]).tolist()
 
 
+def test_bounds_allow_for_the_rounding_to_float32():
+    random = np.random.default_rng(3)
+    X = np.concatenate([random.normal(size=200), random.integers(-5, 5, 100) / 2, [0.1, 0.3, 1e-40, -1e-40, 1e30]])
+    tree = DecisionTreeClassifier(random_state=0).fit(X[:, None], random.integers(0, 4, len(X)))
+    model = to_prototype_model(tree)
+    thresholds = tree.tree_.threshold[tree.tree_.feature >= 0]
+    single = thresholds.astype(np.float32)
+    # Thresholds, the float32 around them, the middles of these, which are rounded to even, and what is next to it all.
+    around = [np.nextafter(single, np.float32(side)).astype(float) for side in (-np.inf, np.inf)]
+    near = np.concatenate([X, thresholds, single, *around, *((single.astype(float) + side) / 2 for side in around)])
+    queries = np.concatenate([near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf)])[:, None]
+    assert (model.predict(queries) == tree.predict(queries)).all()
+    assert (model.predict(queries.astype(np.float32)) == tree.predict(queries.astype(np.float32))).all()
+
+
+def test_forests_with_mixed_leaves_by_rounding_are_refused_for_that_reason():
+    random = np.random.default_rng(71)
+    X = np.unique(random.integers(0, 8, (80, 3)), axis=0)
+    y, weights = random.integers(0, 3, len(X)), 10.0 ** random.uniform(-8, 8, len(X))
+    forest = ExtraTreesClassifier(5, random_state=71).fit(X, y, sample_weight=weights)
+    with pytest.raises(pt.UnsupportedModelError, match=r"no sample weights so far apart that the small ones are lost"):
+        to_prototype_model(forest)
+
+
 def test_very_deep_tree():
     X = np.arange(3000)[:, None]
     tree = DecisionTreeClassifier(splitter="random", random_state=0).fit(X, X[:, 0] % 2)
