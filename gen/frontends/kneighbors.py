@@ -16,8 +16,8 @@ class KNeighborsFrontEnd:
 
     With one neighbour `weights` cannot change a vote; only a function could, by weighing it 0. With more they must be
     ``"uniform"``. Of classes with equally many votes both take the first in ``classes_``. Which of equally near samples
-    are among the neighbours depends on `algorithm` in scikit-learn; ours are those of the lowest index, which are for
-    one neighbour also those of ``brute``.
+    are among the neighbours is an accident of the search in scikit-learn; ours are those of the lowest index, which for
+    one neighbour is also that of ``algorithm="brute"``, if training data and queries are float64 both or float32 both.
     """
 
     supported = f"KNeighborsClassifier(n_neighbors=1 .. {MAX_K}) with a manhattan, euclidean or chebyshev metric"
