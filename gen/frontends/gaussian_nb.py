@@ -182,6 +182,10 @@ class GaussianTables:
         )
         return replace(self, scores=scores)
 
+    def labelled(self, labels: NDArray[Any]) -> GaussianTables:
+        """The maker of the same tables with other labels, one for each."""
+        return replace(self, classes=np.unique(labels), labels=labels)
+
     @property
     def _parabolas(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         curvatures, centres = self.scores.curvatures, self.scores.centres
@@ -199,7 +203,8 @@ def _even_levels(low: float, high: float, column: NDArray[np.float64] | None, la
     """Offset and step of levels 0 .. last that reach from low to high; `column` are sorted values, or None."""
     for distance, anchor in [(1.0, 0.0)] if column is None else _regular(column):
         if high - low <= last * distance:
-            step = distance / np.floor(last * distance / (high - low))
+            # Where densities are narrower than floats tell values apart there is nothing in between.
+            step = distance / (np.floor(last * distance / (high - low)) if low < high else 1)
         elif column is not None and column[-1] - column[0] <= last * distance:
             # The whole span would leave too few levels for the values: those that there are go first.
             low, high = column[0], column[-1]
@@ -208,9 +213,8 @@ def _even_levels(low: float, high: float, column: NDArray[np.float64] | None, la
             continue
         return anchor - np.rint((anchor - (low + high) / 2) / step + last / 2) * step, step
     step = (high - low) / last
-    if step == 0:
-        # The densities are narrower than floats tell values apart.
-        return low, float(np.spacing(abs(low)))
+    if step < np.spacing(max(abs(low), abs(high))):
+        return low, float(np.spacing(max(abs(low), abs(high))))
     if column is not None and column[0] == column[-1]:
         return column[0] - np.rint((column[0] - low) / step) * step, step
     return low, step

@@ -9,6 +9,8 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, Stan
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 import prototile as pt
+from prototile.boards.driver import Chip as DriverChip
+from prototile.folder import chip as described
 from prototile.frontends import to_prototype_model
 from prototile.frontends.additive import additive_tables
 from prototile.quantiser import Quantiser
@@ -203,8 +205,6 @@ def test_features_of_different_units_have_their_own_steps():
 
 @pytest.mark.tools
 def test_steps_per_feature_are_saved_and_loaded(tmp_path):
-    from prototile.boards.driver import Chip as DriverChip
-
     random = np.random.default_rng(1)
     X = random.normal(size=(200, 3)) * [1, 10, 1000]
     tree = DecisionTreeClassifier(max_depth=4, random_state=0).fit(X, random.integers(0, 3, 200))
@@ -227,3 +227,17 @@ def test_features_without_a_threshold_are_never_clipped_without_data():
     assert design.predict([[1, -1e9], [2, 1e9]]).tolist() == [0, 1]
     # With data it is known where they are.
     assert pt.convert(tree, calibration=X).decide([[1, 1e9]])["saturated"].tolist() == [1]
+
+
+@pytest.mark.parametrize("kind", ["steps", "open ends"])
+def test_the_driver_quantises_alike(kind, tmp_path):
+    random = np.random.default_rng(2)
+    X = random.normal(size=(100, 3)) * [1, 10, 1000]
+    y = random.integers(0, 3, 100)
+    estimator = DecisionTreeClassifier(max_depth=4) if kind == "steps" else BernoulliNB(binarize=0.5)
+    design = pt.convert(estimator.fit(X, y), calibration=X)
+    described(design).save(tmp_path)
+    driver = DriverChip.load(tmp_path)
+    assert any(driver.open_ended) == (kind == "open ends")
+    for found, expected in zip(driver.quantise(X * 1.5), design.quantise(X * 1.5), strict=True):
+        assert np.array_equal(found, expected)
