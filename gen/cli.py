@@ -195,7 +195,8 @@ def _add_convert(commands: Any) -> None:
         "model",
         metavar="MODEL",
         help=".skops: a fitted estimator; .npz: arrays prototypes (rows, features) and labels (rows); .safetensors: "
-        "the same; .csv: a prototype a row, its label in the last column, header optional",
+        "the same; .csv: a prototype a row, its label in the last column, header optional; .npz of prosemble; "
+        ".safetensors: state dict of prototorch; .onnx of skl2onnx or prosemble; .knf of NeuroMem",
     )
     command.add_argument("-o", "--output", metavar="DIR", required=True, help="design folder to write")
     command.add_argument(
@@ -205,6 +206,12 @@ def _add_convert(commands: Any) -> None:
         "optional, a column more than features is the label), .npy, or .npz with X and, if there are labels, y",
     )
     command.add_argument("--vectors", metavar="FILE", help="vectors for the test bench (default: of the calibration)")
+    command.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="a label for each prototype instead of the model's own, for clusterings and indexes: a label a line in "
+        ".csv or .txt, or .npy",
+    )
     command.add_argument(
         "--bits",
         type=_bits,

@@ -22,7 +22,7 @@ from prototile.console import Progress, Steps
 from prototile.design import Design, Verification, compare
 from prototile.design import convert as convert_model
 from prototile.errors import BoardError, DigestError, InputError, ModelFileError
-from prototile.files import load_model, load_vectors
+from prototile.files import load_labels, load_model, load_vectors
 from prototile.folder import BENCH_VECTORS, CORE_FILE, check_place, chip, load
 from prototile.record import RECORD_DTYPE, Status
 from prototile.report import Values, benched, built, doubts, read_report, simulated, update_report, write_whole
@@ -50,7 +50,8 @@ def convert(options: Namespace) -> int:
     check_place(folder)
     with Steps() as steps, steps.lane() as progress:
         progress(f"Reading {options.model}")
-        model = load_model(options.model, trust_pickle=options.trust_pickle)
+        labels = None if options.labels is None else load_labels(options.labels)
+        model = load_model(options.model, trust_pickle=options.trust_pickle, labels=labels)
         X, y = (None, None) if options.calibration is None else load_vectors(options.calibration, model.input_features)
         y = None if y is None else match_labels(y, model.classes, options.calibration)
         bench = X if options.vectors is None else load_vectors(options.vectors, model.input_features)[0]

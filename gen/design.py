@@ -540,6 +540,7 @@ def convert(
     board: str = DEFAULT_BOARD,
     *,
     y: Any = None,
+    labels: Any = None,
     max_loss: float | None = None,
     trust_pickle: bool = False,
     reduction: str = "serial",
@@ -567,6 +568,9 @@ def convert(
     y
         Labels of the calibration data, never without these: then the loss is one of accuracy, else of agreement with
         the model.
+    labels
+        One for each prototype, instead of the model's own: for clusterings, maps and indexes, which know none. None:
+        the model's own.
     max_loss
         Share between 0 and 1; default: half a point.
     trust_pickle
@@ -597,7 +601,7 @@ def convert(
         check_max_loss(max_loss)
     if y is not None and calibration is None:
         raise InputError("y labels the calibration vectors, but there are none; pass calibration=X, or leave y out.")
-    source = _prototype_model(model, trust_pickle)
+    source = _prototype_model(model, trust_pickle, labels)
     choice = None
     if isinstance(bits, str):
         if bits != "auto":
@@ -665,14 +669,14 @@ def find_board(name: str) -> Board:
     return board(name)
 
 
-def _prototype_model(model: Any, trust_pickle: bool) -> PrototypeModel:
+def _prototype_model(model: Any, trust_pickle: bool, labels: Any) -> PrototypeModel:
     if isinstance(model, (str, os.PathLike)):
         from prototile.files import load_model
 
-        return load_model(model, trust_pickle=trust_pickle)
+        return load_model(model, trust_pickle=trust_pickle, labels=labels)
     from prototile.frontends import to_prototype_model
 
-    return to_prototype_model(model)
+    return to_prototype_model(model, labels)
 
 
 def _count(name: str, value: int | None) -> int | None:

@@ -16,10 +16,12 @@ from prototile.archives import check_archive, check_file, read_npy, read_npz, sa
 from prototile.arrays import Matrix, to_matrix
 from prototile.errors import InputError, ModelFileError, PrototileError
 from prototile.frontends import to_prototype_model
+from prototile.frontends.prosemble import METADATA, prosemble_file
+from prototile.frontends.prototorch import is_prototorch_state, prototorch_state
 from prototile.model import AffineMap, Levels, MatrixMap, PrototypeModel
 from prototile.scores import AdditiveScores
 from prototile.skops_trees import check_trees
-from prototile.tables import read_table
+from prototile.tables import Table, read_table
 
 _LEVELS_KEYS = ("offset", "step", "open_ended")
 _SCORES_KEYS = ("intercepts", "cuts", "constants", "curvatures", "centres")
@@ -55,7 +57,7 @@ KNOWN_SAFE_TYPES = (
 )
 
 
-def load_model(path: str | os.PathLike[str], *, trust_pickle: bool = False) -> PrototypeModel:
+def load_model(path: str | os.PathLike[str], *, trust_pickle: bool = False, labels: Any = None) -> PrototypeModel:
     """Read a model by the suffix of its file.
 
     Parameters
@@ -64,15 +66,19 @@ def load_model(path: str | os.PathLike[str], *, trust_pickle: bool = False) -> P
         - ``.npz``: arrays ``prototypes`` and ``labels``; optional ``metric``, ``radii``, ``k``, ``classes``, ``masks``,
           ``weights``, ``min_margin``, ``reject``, ``radii_inclusive`` as in `PrototypeModel`, and ``scale``, ``shift``
           of an `AffineMap` or ``matrix``, ``shift`` of a `MatrixMap`. Strings are arrays of text, never of objects.
-          Integer prototypes are in chip units.
+          Integer prototypes are in chip units. Or a model as prosemble saves it.
         - ``.safetensors``: the same keys; arrays are tensors, the others are metadata in JSON (``metric`` may stand
-          bare), and so are ``labels`` and ``classes`` of text.
+          bare), and so are ``labels`` and ``classes`` of text. Or a state dict of prototorch.
         - ``.csv``: a row per prototype, its label in the last column; header optional, see `read_table`. Prototypes
           are always taken as floats, the metric is l1.
+        - ``.onnx``: a KNeighborsClassifier as skl2onnx writes it, or what prosemble exports; needs the library onnx.
+        - ``.knf``: knowledge of NeuroMem's chips, see `prototile.neuromem`.
         - ``.skops``: a fitted estimator of scikit-learn; only known-safe types are restored.
         - ``.pkl``, ``.pickle``, ``.joblib``: a fitted estimator; loading can run any code that the file holds.
     trust_pickle
         Allow the last kind.
+    labels
+        One for each prototype, instead of those in the file; None: those in the file.
 
     Raises
     ------
@@ -91,6 +97,8 @@ def load_model(path: str | os.PathLike[str], *, trust_pickle: bool = False) -> P
             f" and, if trusted, {', '.join(_PICKLES)}."
         )
     check_file(file)
+    if labels is not None:
+        return load_model(file, trust_pickle=trust_pickle).with_labels(labels)
     if suffix not in _PICKLES:
         return _READERS[suffix](file)
     if not trust_pickle:
@@ -169,6 +177,32 @@ def load_vectors(path: str | os.PathLike[str], features: int) -> tuple[Matrix, N
     return X, y
 
 
+def load_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Read labels, one for each prototype: a label a line in a ``.csv`` or ``.txt`` without a header, or a ``.npy``.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, empty, damaged or of another kind.
+    """
+    file = Path(path)
+    if file.suffix.lower() not in (".csv", ".txt", ".npy"):
+        raise ModelFileError(
+            f"{file} is no file of labels by its suffix {file.suffix!r}; supported are .csv, .txt, .npy."
+        )
+    check_file(file)
+    if file.suffix.lower() == ".npy":
+        return read_npy(file)
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except ValueError as error:
+        raise ModelFileError(f"{file} is no text in UTF-8; write it again.") from error
+    empty = next((number for number, line in enumerate(lines, 1) if not line.strip()), None)
+    if empty is not None:
+        raise ModelFileError(f"{file} has no label in line {empty}; give one label a line.")
+    return Table(file, [[line] for line in lines], list(range(1, len(lines) + 1))).labels()
+
+
 def _vectors_of_csv(file: Path, features: int) -> tuple[Any, Any]:
     table = read_table(file, features=features)
     if table.width not in (features, features + 1):
@@ -195,7 +229,10 @@ def _vectors_of_npz(file: Path, features: int) -> tuple[Any, Any]:
 
 
 def _read_npz_model(file: Path) -> PrototypeModel:
-    return _build(file, dict(read_npz(file)))
+    arrays = read_npz(file)
+    if METADATA in arrays:
+        return _named(file, lambda: prosemble_file(arrays))
+    return _build(file, dict(arrays))
 
 
 def _read_safetensors_model(file: Path) -> PrototypeModel:
@@ -208,6 +245,8 @@ def _read_safetensors_model(file: Path) -> PrototypeModel:
             metadata = handle.metadata() or {}
     except (SafetensorError, TypeError, ValueError, OSError) as error:
         raise ModelFileError(f"{file} is no undamaged .safetensors file of plain numbers ({error}).") from error
+    if is_prototorch_state(values):
+        return _named(file, lambda: prototorch_state(values, "the state dict"))
     for name, text in metadata.items():
         if name in values:
             raise ModelFileError(f"{file} gives {name} twice, as tensor and as metadata; leave one out.")
@@ -283,6 +322,18 @@ def _read_csv_model(file: Path) -> PrototypeModel:
     # Complaints of the table name the file themselves.
     prototypes, labels = table.numbers(table.width - 1), table.labels()
     return _named(file, lambda: PrototypeModel(prototypes, labels))
+
+
+def _read_onnx_model(file: Path) -> PrototypeModel:
+    from prototile.onnx_models import read_onnx
+
+    return _named(file, lambda: read_onnx(file))
+
+
+def _read_knf_model(file: Path) -> PrototypeModel:
+    from prototile.neuromem import read_knf
+
+    return _named(file, lambda: read_knf(file))
 
 
 def _read_skops_model(file: Path) -> PrototypeModel:
@@ -395,4 +446,6 @@ _READERS: dict[str, Callable[[Path], PrototypeModel]] = {
     ".npz": _read_npz_model,
     ".safetensors": _read_safetensors_model,
     ".csv": _read_csv_model,
+    ".onnx": _read_onnx_model,
+    ".knf": _read_knf_model,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol, overload
 
 import numpy as np
@@ -288,6 +288,10 @@ class TableMaker(Protocol):
         """The maker for vectors before an affine map, none of whose scales is 0."""
         ...
 
+    def labelled(self, labels: NDArray[Any]) -> TableMaker:
+        """The maker of the same tables with other labels, one for each."""
+        ...
+
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class PrototypeModel:
@@ -529,6 +533,30 @@ class PrototypeModel:
         model = copy(self)
         preprocess = before if self.preprocess is None else before.then(self.preprocess)
         object.__setattr__(model, "preprocess", preprocess)
+        return model
+
+    def with_labels(self, labels: Any) -> PrototypeModel:
+        """Return this model with other labels, as for clusters and indexes, which know none.
+
+        Parameters
+        ----------
+        labels
+            One for each prototype; several may be equal. Their sorted distinct values become the classes.
+
+        Raises
+        ------
+        InputError
+            If there are more or fewer, or they are no labels.
+        """
+        derived = ("labels", "class_indices", "classes", "radii", "radii_kind")
+        kept = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in derived}
+        radii = self.radii
+        if radii is not None:
+            # One for all stays one for all; those of classes are of each prototype, as classes are others now.
+            radii = radii[0] if self.radii_kind == "common" else radii[:, None]
+        model = PrototypeModel(labels=np.ravel(to_array(labels, "labels")), radii=radii, **kept)
+        if self.maker is not None:
+            object.__setattr__(model, "maker", self.maker.labelled(model.labels))
         return model
 
     def with_bits(self, bits: int, calibration: Any = None) -> PrototypeModel:

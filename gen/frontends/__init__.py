@@ -30,13 +30,16 @@ from prototile.model import PrototypeModel
 __all__ = ["FRONT_ENDS", "FrontEnd", "to_prototype_model"]
 
 
-def to_prototype_model(model: Any) -> PrototypeModel:
+def to_prototype_model(model: Any, labels: Any = None) -> PrototypeModel:
     """Turn a trained model into the prototypes that compute the same.
 
     Parameters
     ----------
     model
         A fitted estimator or Pipeline, or a `PrototypeModel`.
+    labels
+        One for each prototype, instead of the model's own; None: its own. For what knows none, in the order of its
+        clusters, vectors or components, and of a map row after row.
 
     Returns
     -------
@@ -48,8 +51,10 @@ def to_prototype_model(model: Any) -> PrototypeModel:
     UnsupportedModelError
         If it is of no supported kind, or has a parameter with which the chip would compute something else.
     InputError
-        If it is not fitted.
+        If it is not fitted, or there are more or fewer labels than prototypes.
     """
+    if labels is not None:
+        return to_prototype_model(model).with_labels(labels)
     for front_end in FRONT_ENDS:
         if front_end.accepts(model):
             return front_end.convert(model)
