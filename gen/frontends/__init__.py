@@ -10,6 +10,7 @@ from prototile.frontends.decision_tree import DecisionTreeFrontEnd
 from prototile.frontends.explainable_boosting import ExplainableBoostingFrontEnd
 from prototile.frontends.faiss_index import FaissFrontEnd
 from prototile.frontends.forest import ForestFrontEnd
+from prototile.frontends.gaussian_mixture import GaussianMixtureFrontEnd
 from prototile.frontends.gaussian_nb import GaussianNBFrontEnd
 from prototile.frontends.kmeans import KMeansFrontEnd
 from prototile.frontends.kmedoids import KMedoidsFrontEnd
@@ -19,6 +20,7 @@ from prototile.frontends.nearest_centroid import NearestCentroidFrontEnd
 from prototile.frontends.pipeline import PipelineFrontEnd
 from prototile.frontends.prosemble import ProsembleFrontEnd
 from prototile.frontends.prototorch import PrototorchFrontEnd
+from prototile.frontends.prototype_grid import PrototypeGridFrontEnd
 from prototile.frontends.prototype_model import PrototypeModelFrontEnd
 from prototile.frontends.radius_neighbors import RadiusNeighborsFrontEnd
 from prototile.frontends.refused import reason_against
@@ -84,6 +86,7 @@ def _way_out(model: Any) -> str:
 #: All front ends, in the order in which they are asked.
 FRONT_ENDS: tuple[FrontEnd, ...] = (
     PrototypeModelFrontEnd(),
+    PrototypeGridFrontEnd(),
     KNeighborsFrontEnd(),
     RadiusNeighborsFrontEnd(),
     NearestCentroidFrontEnd(),
@@ -94,6 +97,7 @@ FRONT_ENDS: tuple[FrontEnd, ...] = (
     BernoulliNBFrontEnd(),
     ExplainableBoostingFrontEnd(),
     KMeansFrontEnd(),
+    GaussianMixtureFrontEnd(),
     KMedoidsFrontEnd(),
     MiniSomFrontEnd(),
     FaissFrontEnd(),
