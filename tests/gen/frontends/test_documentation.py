@@ -10,7 +10,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "models.md"
 
 def test_examples_run():
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     # One after another, as a reader would type them.
     exec(compile("\n".join(blocks), str(PAGE), "exec"), {"__name__": "models"})
 
