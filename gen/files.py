@@ -243,6 +243,10 @@ def _read_safetensors_model(file: Path) -> PrototypeModel:
         with safe_open(file, framework="numpy") as handle:
             values = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (no mapping)
             metadata = handle.metadata() or {}
+        # With ml_dtypes installed, NumPy has types that it cannot count with.
+        strange = next((array.dtype for array in values.values() if array.dtype.isbuiltin != 1), None)
+        if strange is not None:
+            raise TypeError(f"one is of type {strange}")
     except (SafetensorError, TypeError, ValueError, OSError) as error:
         raise ModelFileError(f"{file} is no undamaged .safetensors file of plain numbers ({error}).") from error
     if is_prototorch_state(values):
