@@ -45,7 +45,7 @@ def to_numbers(values: Any, name: str) -> Matrix:
     if array.dtype.kind == "O":
         try:
             array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{name} must hold numbers only: {_first_line(error)}.") from error
     if array.dtype.kind in "bi":
         return array.astype(np.int64)
@@ -90,6 +90,34 @@ def to_matrix(values: Any, name: str, *, features: int | None = None) -> Matrix:
         raise InputError(f"{name} has {matrix.shape[1]} columns, but the model has {features} features.")
     check_finite(matrix, name)
     return matrix
+
+
+def check_columns(values: Any, name: str, expected: tuple[str, ...] | None) -> None:
+    """Refuse a data frame whose columns are others than those of training, or in another order, as scikit-learn does.
+
+    Parameters
+    ----------
+    values
+        Anything array-like; what has no columns that are all text is taken.
+    name
+        What the user calls it, for messages.
+    expected
+        Names of the columns in their order; None: not known.
+
+    Raises
+    ------
+    InputError
+        If a column is called otherwise than expected.
+    """
+    columns = list(getattr(values, "columns", ()))
+    if expected is None or len(columns) != len(expected) or not all(isinstance(column, str) for column in columns):
+        return
+    for place, (found, wanted) in enumerate(zip(columns, expected, strict=True)):
+        if found != wanted:
+            raise InputError(
+                f"{name} has the column {found!r} at place {place} (counted from 0), where the model was trained with"
+                f" {wanted!r}; give the columns in the order of training, or an array without names."
+            )
 
 
 def to_cube(values: Any, name: str, last: str, *, infinite: bool = False) -> Matrix:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prototile.arrays import to_array
+from prototile.arrays import check_columns, to_array
 from prototile.config import MEMORIES, REDUCTIONS, Configuration
 from prototile.errors import InputError
 from prototile.model import MatrixMap, PrototypeModel
@@ -287,6 +287,7 @@ class Design:
 
     def explain(self, x: Any) -> Explanation:
         """Explain the answer to one vector (features,)."""
+        check_columns(x, "x", self.model.feature_names)
         vector = np.atleast_2d(to_array(x, "x"))
         if len(vector) != 1:
             raise InputError(f"one vector is explained at a time, not {len(vector)}; pass a single row.")

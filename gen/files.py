@@ -34,7 +34,7 @@ _PARTS = {
 #: What stands in for the first of them in a file with a matrix.
 _MATRIX_PART = {"preprocess": (MatrixMap, ("matrix", "shift"))}
 _ARRAY_KEYS = (
-    *("prototypes", "labels", "radii", "classes", "masks", "weights", "matrix"),
+    *("prototypes", "labels", "radii", "classes", "masks", "weights", "matrix", "feature_names"),
     *(key for _, keys in _PARTS.values() for key in keys),
 )
 _SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive", "step_per_feature")
@@ -407,6 +407,8 @@ def _values(model: PrototypeModel) -> dict[str, Any]:
     }
     if model.k != 1:
         values["k"] = model.k
+    if model.feature_names is not None:
+        values["feature_names"] = list(model.feature_names)
     for name, array in (("masks", model.masks), ("weights", model.weights)):
         if array is not None:
             values[name] = array

@@ -10,7 +10,7 @@ from typing import Any, Protocol, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prototile.arrays import Matrix, frozen, to_array, to_matrix, to_numbers
+from prototile.arrays import Matrix, check_columns, frozen, to_array, to_matrix, to_numbers
 from prototile.config import MAX_K, METRICS
 from prototile.distances import distances
 from prototile.errors import InputError, UnsupportedModelError
@@ -345,6 +345,9 @@ class PrototypeModel:
         Label to predict when nothing fires; None: the label of the nearest prototype.
     preprocess
         Map from the user's input to the model's space, an `AffineMap` or a `MatrixMap`; None: they are the same.
+    feature_names
+        Names of the user's features in their order, one string each. A data frame with other columns, or with the same
+        in another order, is refused then, as in scikit-learn; arrays without names are taken. None: there are no names.
     radii_inclusive
         Whether a prototype also fires at exactly its radius, as in ``RadiusNeighborsClassifier``.
     masks
@@ -402,6 +405,7 @@ class PrototypeModel:
     min_margin: float | None
     reject: Any
     preprocess: AffineMap | MatrixMap | None
+    feature_names: tuple[str, ...] | None
     masks: NDArray[np.bool_] | None
     weights: NDArray[np.int64] | None
     step_per_feature: bool
@@ -421,6 +425,7 @@ class PrototypeModel:
         reject: Any = None,
         *,
         preprocess: AffineMap | MatrixMap | None = None,
+        feature_names: Any = None,
         radii_inclusive: bool = False,
         masks: Any = None,
         weights: Any = None,
@@ -469,6 +474,9 @@ class PrototypeModel:
             "min_margin": None if min_margin is None else _non_negative(min_margin, "min_margin"),
             "reject": None if reject is None else _checked_reject(reject, space),
             "preprocess": preprocess,
+            "feature_names": _checked_names(
+                feature_names, points.shape[1] if preprocess is None else preprocess.input_features
+            ),
             "masks": None if counts is None else frozen(counts),
             "weights": None if local is None else frozen(local),
             "step_per_feature": bool(step_per_feature),
@@ -533,6 +541,19 @@ class PrototypeModel:
         model = copy(self)
         preprocess = before if self.preprocess is None else before.then(self.preprocess)
         object.__setattr__(model, "preprocess", preprocess)
+        # They named what comes after `before`.
+        return model.with_feature_names(None)
+
+    def with_feature_names(self, names: Any) -> PrototypeModel:
+        """Return this model with names of the user's features, or without any if `names` is None.
+
+        Raises
+        ------
+        InputError
+            If they are no strings, one for each feature.
+        """
+        model = copy(self)
+        object.__setattr__(model, "feature_names", _checked_names(names, self.input_features))
         return model
 
     def with_labels(self, labels: Any) -> PrototypeModel:
@@ -584,7 +605,7 @@ class PrototypeModel:
         Z = None if calibration is None else self.transform(calibration).astype(np.float64)
         model = self.maker.make(bits, Z)
         object.__setattr__(model, "preprocess", self.preprocess)
-        return model
+        return model.with_feature_names(self.feature_names)
 
     def transform(self, X: Any) -> Matrix:
         """Check the user's vectors and apply the preprocessing.
@@ -602,8 +623,10 @@ class PrototypeModel:
         Raises
         ------
         InputError
-            If the shape is another or a value is not a finite number.
+            If the shape is another, a value is not a finite number, or a data frame has other columns than
+            `feature_names`.
         """
+        check_columns(X, "X", self.feature_names)
         matrix = to_matrix(X, "X", features=self.input_features)
         return matrix if self.preprocess is None else self.preprocess(matrix)
 
@@ -790,6 +813,16 @@ def _class_indices(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.in
             f"the label {labels[strange].tolist()[0]!r} is not in classes {classes.tolist()!r}; add it there."
         )
     return indices.astype(np.int64)
+
+
+def _checked_names(names: Any, features: int) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    # Not as an array, which would turn a number among strings into one.
+    listed = tuple(names) if isinstance(names, (list, tuple, np.ndarray)) else ()
+    if len(listed) != features or not all(isinstance(name, str) for name in listed):
+        raise InputError(f"feature_names must be {features} strings, one for each feature, not {names!r}.")
+    return tuple(str(name) for name in listed)
 
 
 def _check_k(k: Any, prototype_count: int) -> None:

@@ -58,7 +58,10 @@ def to_prototype_model(model: Any, labels: Any = None) -> PrototypeModel:
         return to_prototype_model(model).with_labels(labels)
     for front_end in FRONT_ENDS:
         if front_end.accepts(model):
-            return front_end.convert(model)
+            converted = front_end.convert(model)
+            # What scikit-learn's estimators know of training on a data frame.
+            names = getattr(model, "feature_names_in_", None)
+            return converted if names is None else converted.with_feature_names(names)
     if isinstance(model, type):
         raise InputError(f"{model.__name__} is a class; give a fitted object of it.")
     reason = reason_against(model) or "prototile maps models of boxes, tables and nearest prototypes"
