@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prototile.folder import load
     from prototile.model import AffineMap, MatrixMap, PrototypeModel
     from prototile.record import RECORD_DTYPE, Status
+    from prototile.training import PrototypeGridClassifier
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ _HOMES = {
     "MatrixMap": "model",
     "ModelFileError": "errors",
     "PrototileError": "errors",
+    "PrototypeGridClassifier": "training",
     "PrototypeModel": "model",
     "RECORD_DTYPE": "record",
     "Status": "record",
@@ -57,6 +59,7 @@ __all__ = [
     "MatrixMap",
     "ModelFileError",
     "PrototileError",
+    "PrototypeGridClassifier",
     "PrototypeModel",
     "Status",
     "TimingError",

@@ -37,7 +37,7 @@ _ARRAY_KEYS = (
     *("prototypes", "labels", "radii", "classes", "masks", "weights", "matrix", "feature_names"),
     *(key for _, keys in _PARTS.values() for key in keys),
 )
-_SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive", "step_per_feature")
+_SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive", "step_per_feature", "bits")
 _KEYS = _ARRAY_KEYS + _SCALAR_KEYS
 _PICKLES = (".pkl", ".pickle", ".joblib")
 #: Types in .skops files beyond those that skops trusts itself: scikit-learn's search trees, which nothing here ever
@@ -421,6 +421,8 @@ def _values(model: PrototypeModel) -> dict[str, Any]:
         values["reject"] = model.reject
     if model.step_per_feature:
         values["step_per_feature"] = True
+    if model.bits is not None:
+        values["bits"] = model.bits
     if model.levels is not None:
         values |= {name: getattr(model.levels, name) for name in _LEVELS_KEYS}
     if model.original is not None:

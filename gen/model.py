@@ -41,6 +41,8 @@ _CHUNK_NUMBERS = 1 << 15
 _INT64_MAX = int(np.iinfo(np.int64).max)
 #: Up to here each integer is a float64 of its own.
 _EXACT_FLOAT = 2**53
+#: Widest component that is generated, as `prototile.quantised.MAX_BITS`.
+_MAX_BITS = 16
 
 
 def canonical_metric(metric: Any, where: str = "PrototypeModel", supported: Sequence[str] = METRICS) -> str:
@@ -367,6 +369,9 @@ class PrototypeModel:
         them. None: the tables are the model.
     maker
         For ``table``: makes tables of other bits, or for other data. It is no part of a file. None: there is no choice.
+    bits
+        Bits of a component that a model in chip units was trained for, 1 to 16, for l1, l2 and linf. Vectors are
+        rounded and clipped to these levels as part of the model. None: what prototypes and calibration data need.
 
     Attributes
     ----------
@@ -412,6 +417,7 @@ class PrototypeModel:
     levels: Levels | None
     original: AdditiveScores | None
     maker: TableMaker | None
+    bits: int | None
 
     def __init__(
         self,
@@ -433,6 +439,7 @@ class PrototypeModel:
         levels: Levels | None = None,
         original: AdditiveScores | None = None,
         maker: TableMaker | None = None,
+        bits: int | None = None,
     ) -> None:
         known = canonical_metric(metric)
         points = checked_values(prototypes, known)
@@ -461,6 +468,7 @@ class PrototypeModel:
         if step_per_feature:
             _check_steps(known, points, radii, min_margin)
         _check_tables(known, points, levels, original)
+        _check_bits(bits, known, points)
         values = {
             "prototypes": frozen(points),
             "labels": frozen(names),
@@ -483,6 +491,7 @@ class PrototypeModel:
             "levels": levels,
             "original": original,
             "maker": maker,
+            "bits": None if bits is None else int(bits),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -633,6 +642,8 @@ class PrototypeModel:
     def distances(self, Z: Matrix) -> NDArray[np.float64]:
         """Distances in float64 of model-space vectors (rows, features) to all prototypes, shape (rows, prototypes)."""
         vectors = Z if self.levels is None else self.levels(Z)
+        if self.bits is not None:
+            vectors = np.clip(np.rint(vectors), 0, (1 << self.bits) - 1)
         return distances(self.metric, vectors, self.prototypes, self.masks, self.weights)
 
     def fires(self, distances: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -855,6 +866,23 @@ def _check_steps(metric: str, points: Matrix, radii: Any, min_margin: Any) -> No
         raise InputError(
             "radii and min_margin need one unit of distance, which there is not with step_per_feature; leave them out,"
             " or use one step."
+        )
+
+
+def _check_bits(bits: Any, metric: str, points: Matrix) -> None:
+    if bits is None:
+        return
+    if isinstance(bits, (bool, np.bool_)) or not isinstance(bits, (int, np.integer)) or not 1 <= bits <= _MAX_BITS:
+        raise InputError(f"bits must be an integer from 1 to {_MAX_BITS} or None, not {bits!r}.")
+    if metric not in ("l1", "l2", "linf") or points.dtype.kind != "i":
+        raise InputError(
+            f"bits are for integer prototypes with the metric l1, l2 or linf, not for {points.dtype} with {metric!r};"
+            " leave them out."
+        )
+    if int(points.min()) < 0 or int(points.max()) >= 1 << bits:
+        raise InputError(
+            f"prototypes of {bits} bits must lie in 0 .. {(1 << bits) - 1}, not {int(points.min())} .."
+            f" {int(points.max())}."
         )
 
 

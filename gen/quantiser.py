@@ -122,6 +122,11 @@ class Quantiser:
 
     @classmethod
     def _in_chip_units(cls, model: PrototypeModel, calibration: Any, bits: int | None) -> Quantiser:
+        if model.bits is not None and bits not in (None, model.bits):
+            raise InputError(
+                f"the model was trained for components of {model.bits} bits, not of {bits}; use bits={model.bits}, or"
+                " train it again."
+            )
         needed = _bits_in_chip_units(model, calibration)
         if model.metric == "table" and bits not in (None, needed):
             raise InputError(
@@ -519,6 +524,8 @@ def _bits_in_chip_units(model: PrototypeModel, calibration: Any) -> int:
     largest = _largest_in_chip_units(model, calibration)
     if model.metric == "table":
         return index_bit_count(model.prototypes.shape[2])
+    if model.bits is not None:
+        return model.bits
     return max(bits_needed(_counted(model).astype(np.int64)), bit_count(largest))
 
 
@@ -531,7 +538,8 @@ def _largest_in_chip_units(model: PrototypeModel, calibration: Any) -> int:
     if calibration is None:
         return 0
     Z = model.transform(calibration)
-    if model.metric == "table":
+    # A model that was trained for some bits clips, as its chip does.
+    if model.metric == "table" or model.bits is not None:
         return 0
     levels = np.rint(Z if model.masks is None else Z[:, model.masks.any(axis=0)])
     low, high = levels.min(initial=0), levels.max(initial=0)

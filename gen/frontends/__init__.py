@@ -20,6 +20,7 @@ from prototile.frontends.nearest_centroid import NearestCentroidFrontEnd
 from prototile.frontends.pipeline import PipelineFrontEnd
 from prototile.frontends.prosemble import ProsembleFrontEnd
 from prototile.frontends.prototorch import PrototorchFrontEnd
+from prototile.frontends.prototype_grid import PrototypeGridFrontEnd
 from prototile.frontends.prototype_model import PrototypeModelFrontEnd
 from prototile.frontends.radius_neighbors import RadiusNeighborsFrontEnd
 from prototile.frontends.refused import reason_against
@@ -88,6 +89,7 @@ def _way_out(model: Any) -> str:
 #: All front ends, in the order in which they are asked.
 FRONT_ENDS: tuple[FrontEnd, ...] = (
     PrototypeModelFrontEnd(),
+    PrototypeGridFrontEnd(),
     KNeighborsFrontEnd(),
     RadiusNeighborsFrontEnd(),
     NearestCentroidFrontEnd(),

@@ -1,0 +1,30 @@
+"""This package's own `PrototypeGridClassifier`."""
+
+from typing import Any
+
+from prototile.frontends.base import is_exactly, require_fitted
+from prototile.model import PrototypeModel
+
+_NAME = "PrototypeGridClassifier"
+
+
+class PrototypeGridFrontEnd:
+    """Takes a fitted ``PrototypeGridClassifier``: its integer prototypes, levels and radii as they are."""
+
+    supported = _NAME
+
+    def accepts(self, model: Any) -> bool:
+        """Tell whether it is the class itself."""
+        return is_exactly(model, "prototile", _NAME)
+
+    def convert(self, model: Any) -> PrototypeModel:
+        """Return its prototypes.
+
+        Raises
+        ------
+        InputError
+            If it is not fitted.
+        """
+        require_fitted(model, "prototypes_", "classes_", "bits_")
+        result: PrototypeModel = model.to_prototype_model()
+        return result
