@@ -512,6 +512,7 @@ class Command(IntEnum):
     IDENTIFY = 0x01
     CLASSIFY = 0x02
     SELF_TEST = 0x03
+    WRITE = 0x04
     ERROR = 0xFF
 
 

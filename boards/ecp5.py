@@ -165,6 +165,7 @@ ECP5 = Ecp5(
         BlockRamShape(depth=8192, width=2),
         BlockRamShape(depth=16384, width=1),
     ),
+    distributed_ram=True,
     slow_block_ram=True,
     cells_per_estimate=1.13,
     settling_us=1.0,

@@ -29,16 +29,18 @@ class BlockRamShape:
     width: int
     write_granule: int | None = None
 
-    def count(self, *, width: int, depth: int, writable: bool) -> int:
+    def count(self, *, width: int, depth: int, writable: bool, granule: int | None = None) -> int:
         """Block RAMs of this shape that hold a memory of `depth` words of `width` bits.
 
         A memory deeper than the shape is cut into slices of `self.depth` words. The slices stand side by side, and may
-        share a block RAM as far as each can be written without touching its neighbour.
+        share a block RAM as far as each can be written without touching its neighbour; and so may the parts of `granule`
+        bits of a word that is written in parts.
         """
         slices = -(-depth // self.depth)
-        if writable and slices > 1:
-            granule = self.write_granule or self.width
-            width = -(-width // granule) * granule
+        granule = granule or width
+        if writable and (slices > 1 or granule < width):
+            alone = self.write_granule or self.width
+            width = width // granule * -(-granule // alone) * alone
         return -(-width * slices // self.width)
 
 
@@ -119,6 +121,10 @@ class Family(ABC):
         Names of the pin constraints, of the routed design as text, and of the bitstream.
     block_ram_shapes
         Ways to use one block RAM.
+    single_port_shapes
+        Ways to use one of the large RAMs of a single port, which start with anything; empty where there are none.
+    distributed_ram
+        Whether look-up tables can be RAM.
     settling_us
         Microseconds after configuration before block RAM contents can be read.
     techmap
@@ -142,6 +148,8 @@ class Family(ABC):
     routed_file: str
     bitstream_file: str
     block_ram_shapes: tuple[BlockRamShape, ...]
+    single_port_shapes: tuple[BlockRamShape, ...] = ()
+    distributed_ram: bool = False
     settling_us: float = 0.0
     techmap: str = ""
     synthesis_flags: tuple[str, ...] = ()
@@ -155,14 +163,20 @@ class Family(ABC):
     #: The same for the place-and-route report.
     site_types: ClassVar[Mapping[str, str]]
 
-    def block_ram_count(self, *, width: int, depth: int, writable: bool = False) -> int:
+    def single_port_count(self, *, width: int, depth: int, granule: int | None = None) -> int:
+        """RAMs of a single port that yosys takes for a memory that is written in parts of `granule` bits."""
+        shapes = self.single_port_shapes
+        return min(shape.count(width=width, depth=depth, writable=True, granule=granule) for shape in shapes)
+
+    def block_ram_count(self, *, width: int, depth: int, writable: bool = False, granule: int | None = None) -> int:
         """Block RAMs that yosys takes for a memory with one read port, and one write port if `writable`.
 
         Holds for memories that must be in block RAM (attribute ``ram_style`` or ``rom_style`` is ``block``); others may
         become logic when they are small. The rule is that of yosys' ``memory_libmap``: of all shapes the one with the
         fewest block RAMs.
         """
-        return min(shape.count(width=width, depth=depth, writable=writable) for shape in self.block_ram_shapes)
+        shapes = self.block_ram_shapes
+        return min(shape.count(width=width, depth=depth, writable=writable, granule=granule) for shape in shapes)
 
     def count(self, cells: Mapping[str, int]) -> Resources:
         """Sum the cells of a synthesised netlist, given by type as in ``stat -json``, into resources."""

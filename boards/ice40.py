@@ -155,6 +155,7 @@ ICE40 = Ice40(
         BlockRamShape(depth=1024, width=4),
         BlockRamShape(depth=2048, width=2),
     ),
+    single_port_shapes=(BlockRamShape(depth=16384, width=16, write_granule=4),),
     # A timing-driven placement counts more the fuller the part: with the default of 2, a grid of 128 elements on HX8K
     # loses 3 % of its clock, one of 4 elements nothing.
     place_flags=("--placer-heap-critexp", "4"),

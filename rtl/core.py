@@ -24,6 +24,8 @@ class Core(wiring.Component):
         `query_layout`.
     record : Out(stream)
         `record_layout`.
+    write : In(stream)
+        Only if memories can be written: as that of `Sequencer`.
     """
 
     def __init__(
@@ -41,8 +43,10 @@ class Core(wiring.Component):
         self.sequencer = Sequencer(shape, query_interval=query_interval, saturated_width=saturated_width)
         self.grid = Grid(shape, images)
         self.collector = Collector(shape, record, tables)
+        ports = {"write": In(stream.Signature(shape.write))} if shape.writable else {}
         super().__init__(
-            {
+            ports
+            | {
                 "query": In(stream.Signature(query_layout(shape.word_width, saturated_width))),
                 "record": Out(stream.Signature(record_layout(record.fields))),
             }
@@ -55,6 +59,8 @@ class Core(wiring.Component):
         m.submodules.collector = collector = self.collector
         wiring.connect(m, wiring.flipped(self.query), sequencer.i)
         wiring.connect(m, wiring.flipped(self.record), collector.o)
+        if self.shape.writable:
+            wiring.connect(m, wiring.flipped(self.write), sequencer.write)
         m.d.comb += [
             grid.i.eq(sequencer.o),
             collector.key.eq(grid.key),

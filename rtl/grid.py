@@ -9,7 +9,8 @@ from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.checks import positive
 from prototile.rtl.distance.shape import UnitShape
-from prototile.rtl.tile import Tile, hop_layout
+from prototile.rtl.layout import write_layout
+from prototile.rtl.tile import Tile, WriteWidths, hop_layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,10 @@ class GridShape:
         Times that distances are read out in a round, each row's next minimum each time; cycles from one to the next.
     round_interval
         Cycles from one round to the next.
-    block_memory, memory_register
+    memory, memory_register
         As in `Tile`.
+    writable
+        Whether memories can be written.
     uneven
         Whether some element holds a prototype in some rounds only.
     """
@@ -65,7 +68,8 @@ class GridShape:
     passes: int
     pass_interval: int
     round_interval: int
-    block_memory: bool
+    memory: str
+    writable: bool
     memory_register: bool
     uneven: bool
 
@@ -89,14 +93,42 @@ class GridShape:
         """Bits of the round in the hop, 0 where no tile needs it."""
         return (self.rounds - 1).bit_length() if self.uneven else 0
 
+    @property
+    def address_width(self) -> int:
+        """Bits of the address in the hop."""
+        return max(1, (self.rounds * self.memory_rows - 1).bit_length())
+
+    @property
+    def write_widths(self) -> WriteWidths | None:
+        """What says in the hop which memory is written."""
+        if not self.writable:
+            return None
+        tile, beside = self.write, self.unit.written_beside
+        return WriteWidths(
+            row=tile["row"].width, column=tile["column"].width, element=tile["element"].width, beside=beside
+        )
+
+    @property
+    def write(self) -> data.StructLayout:
+        """Layout of a word for one element's memory."""
+        levels = self.unit.bits if self.unit.metric == "table" else 0
+        return write_layout(
+            row_width=(self.rows - 1).bit_length(),
+            column_width=self.column_width,
+            element_width=(self.pes_per_tile - 1).bit_length(),
+            address_width=self.address_width + levels,
+            memory_width=self.unit.memory_width,
+        )
+
     def hop(self) -> data.StructLayout:
         """Layout of what goes from tile to tile."""
         return hop_layout(
             word_width=self.word_width,
-            address_width=max(1, (self.rounds * self.memory_rows - 1).bit_length()),
+            address_width=self.address_width,
             round_width=self.round_width,
             radius=self.radius,
             keeps=self.keeps,
+            write=self.write_widths,
         )
 
 
@@ -223,13 +255,15 @@ class Grid(wiring.Component):
             radius=shape.radius,
             keeps=shape.keeps,
             memories=image.memories,
-            block_memory=shape.block_memory,
+            memory=shape.memory,
+            write=shape.write_widths,
             memory_register=shape.memory_register,
             members=image.members,
             rounds=shape.rounds,
             pes_per_bank=shape.pes_per_bank,
             place_width=shape.place_width,
             bank_width=shape.bank_width,
+            row=row,
             column=column,
             column_width=shape.column_width,
             round_width=shape.round_width,

@@ -16,6 +16,24 @@ def query_layout(word_width: int, saturated_width: int) -> data.StructLayout:
     return data.StructLayout({"data": word_width, "last": 1, "drop": 1, "saturated": saturated_width, "tag": TAG_WIDTH})
 
 
+def write_layout(
+    *, row_width: int, column_width: int, element_width: int, address_width: int, memory_width: int
+) -> data.StructLayout:
+    """A word for the memory of one prototype element.
+
+    ``row`` and ``column`` name the tile, ``element`` the element within. ``address`` counts rows of its memory: words
+    of the first round, the bits of its radius, the next round; and for a table the levels of each.
+    """
+    members = {
+        "row": row_width,
+        "column": column_width,
+        "element": element_width,
+        "address": address_width,
+        "data": memory_width,
+    }
+    return data.StructLayout({name: max(1, width) for name, width in members.items()})
+
+
 def record_layout(fields: tuple[tuple[str, int, bool], ...]) -> data.StructLayout:
     """The decision record: `fields` are name, width, and whether signed, least significant first; the tag is last."""
     members = {name: signed(width) if is_signed else width for name, width, is_signed in fields}

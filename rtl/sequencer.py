@@ -1,6 +1,6 @@
 """The front end: takes queries in, and plays each as often to the grid as its elements have prototypes."""
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -32,6 +32,9 @@ class Sequencer(wiring.Component):
         or with another count of words than the grid's, is forgotten.
     o : Out(shape.hop())
         To tile (0, 0).
+    write : In(stream)
+        Only if memories can be written: words for them, ``shape.write``. One is taken while no query plays or waits;
+        queries that come after it meet the new word. Once ``ready`` is high it stays so while no query enters.
     accepted : Out(1)
         A query is complete; ``saturated`` and ``tag`` belong to it.
     released : In(1)
@@ -46,8 +49,10 @@ class Sequencer(wiring.Component):
         self.shape = shape
         self.query_interval = query_interval
         self.saturated_width = saturated_width
+        ports = {"write": In(stream.Signature(shape.write))} if shape.writable else {}
         super().__init__(
-            {
+            ports
+            | {
                 "i": In(stream.Signature(query_layout(shape.word_width, saturated_width))),
                 "o": Out(shape.hop()),
                 "accepted": Out(1),
@@ -152,9 +157,12 @@ class Sequencer(wiring.Component):
         shift = Signal()
         address_after = Signal(len(address), reset_less=True)
         m.d.sync += [accumulate.eq(loads), shift.eq(shifts), address_after.eq(address)]
+        word = read.data
+        if shape.writable:
+            word = self._write(m, ~running & ~full.any(), word, address_after)
         m.d.comb += [
             read.addr.eq(Cat(step[:word_bits], slot)),
-            self.o.query.eq(read.data),
+            self.o.query.eq(word),
             self.o.address.eq(address_after),
             self.o.accumulate.eq(accumulate),
             self.o.shift.eq(shift),
@@ -171,6 +179,28 @@ class Sequencer(wiring.Component):
             round_after = Signal(len(self.o.round), reset_less=True)
             m.d.sync += round_after.eq(round_)
             m.d.comb += self.o.round.eq(round_after)
+
+    def _write(self, m, idle, word, address):
+        """Send a word for a memory in place of a query's; returns the word that is sent."""
+        unit, payload = self.shape.unit, self.write.payload
+        taken = Signal()
+        # Not ended by a reset: what was taken is written.
+        writes = Signal(reset_less=True)
+        held = Signal(self.write.payload.shape(), reset_less=True)
+        m.d.comb += [self.write.ready.eq(idle), taken.eq(self.write.valid & idle)]
+        m.d.sync += [writes.eq(taken), held.eq(payload)]
+        levels = unit.bits if unit.metric == "table" else 0
+        with m.If(taken):
+            m.d.sync += address.eq(payload.address[levels:])
+        m.d.comb += [
+            self.o.write.eq(writes),
+            *(getattr(self.o, name).eq(held[name]) for name in ("row", "column", "element")),
+        ]
+        if levels:
+            m.d.comb += self.o.beside.eq(held.data)
+            return Mux(writes, held.address[:levels].replicate(unit.lanes), word)
+        m.d.comb += self.o.beside.eq(held.data[unit.word_width :])
+        return Mux(writes, held.data[: unit.word_width], word)
 
     def _readouts(self, m, running, step):
         """Whether distances leave, and whether they are kept for a further readout."""

@@ -1,5 +1,6 @@
 """The tile: processing elements that share one memory word, the search for their minimum, and the hop to neighbours."""
 
+from dataclasses import asdict, dataclass
 from itertools import compress
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
@@ -10,10 +11,27 @@ from amaranth.lib.wiring import In, Out
 from prototile.rtl.bank import Bank, control_layout
 from prototile.rtl.checks import positive
 from prototile.rtl.distance.shape import UnitShape
+from prototile.rtl.memories import MEMORIES, STARTS_EMPTY
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteWidths:
+    """Bits that tell which memory is written, and of its word, as far as the query's word has no room for them."""
+
+    row: int
+    column: int
+    element: int
+    beside: int
 
 
 def hop_layout(
-    *, word_width: int, address_width: int, round_width: int, radius: bool, keeps: bool
+    *,
+    word_width: int,
+    address_width: int,
+    round_width: int,
+    radius: bool,
+    keeps: bool,
+    write: WriteWidths | None = None,
 ) -> data.StructLayout:
     """What goes from tile to tile with each cycle.
 
@@ -21,6 +39,9 @@ def hop_layout(
     with it: ``accumulate`` its term, ``rotate`` (only with a radius per prototype) the radius past the distance,
     ``shift`` the distance out, ``keep`` (only if distances are read out more than once) it for a further readout.
     ``round`` tells which of its prototypes an element serves (only where tiles differ).
+
+    Where memories can be written, ``write`` says that the word is one for the memory at ``address`` of one element,
+    which ``row``, ``column`` and ``element`` name; ``beside`` are its upper bits. No query may be played then.
     """
     members = {"query": word_width, "address": address_width, "accumulate": 1, "shift": 1}
     if radius:
@@ -29,6 +50,8 @@ def hop_layout(
         members["keep"] = 1
     if round_width:
         members["round"] = round_width
+    if write is not None:
+        members |= {"write": 1, **asdict(write)}
     return data.StructLayout(members)
 
 
@@ -113,8 +136,10 @@ class Tile(wiring.Component):
         radius, ``distance_width`` rows follow the words of each round, in which the lowest bit of each element's field
         is a bit of its radius, most significant first. For the metric ``table`` there is one memory a lane, and each of
         these rows is one of ``2**bits`` that the query's component chooses from.
-    block_memory
-        Whether the memory is block RAM; else it becomes logic.
+    memory
+        One of `MEMORIES`.
+    write
+        How a word of the memory is addressed; None for a memory that cannot be written.
     memory_register
         Whether a register follows the memory.
     members
@@ -126,8 +151,8 @@ class Tile(wiring.Component):
         Elements of a bank, and how many bits number them.
     bank_width
         Bits that number the banks of a tile.
-    column, column_width
-        Column of this tile, and how many bits number the columns of a row.
+    row, column, column_width
+        Row and column of this tile, and how many bits number the columns of a row.
     round_width
         Bits of the round in the hop, 0 where no tile needs it.
 
@@ -157,18 +182,22 @@ class Tile(wiring.Component):
         radius: bool,
         keeps: bool,
         memories: list[list[int]],
-        block_memory: bool,
+        memory: str,
+        write: WriteWidths | None,
         memory_register: bool,
         members: list[int],
         rounds: int,
         pes_per_bank: int,
         place_width: int,
         bank_width: int,
+        row: int,
         column: int,
         column_width: int,
         round_width: int,
     ):
         positive(rounds=rounds, pes_per_bank=pes_per_bank)
+        if memory not in MEMORIES:
+            raise ValueError(f"memory must be one of {', '.join(MEMORIES)}, not {memory!r}")
         if not members:
             raise ValueError("members must name at least one element")
         if len(members) > pes_per_bank << bank_width:
@@ -177,13 +206,15 @@ class Tile(wiring.Component):
         self.radius = radius
         self.keeps = keeps
         self.memories = memories
-        self.block_memory = block_memory
+        self.memory = memory
+        self.write = write
         self.memory_register = memory_register
         self.members = members
         self.place_width = place_width
         self.bank_width = bank_width
         self.tail_width = bank_width + column_width
         self.pes_per_bank = pes_per_bank
+        self.row = row
         self.column = column
         #: Cycles from a word at the hop's output to its term in the accumulator.
         self.depth = unit.latency + memory_register
@@ -193,6 +224,7 @@ class Tile(wiring.Component):
             round_width=round_width,
             radius=radius,
             keeps=keeps,
+            write=write,
         )
         self.control_layout = control_layout(
             radius=radius, keeps=keeps, round_width=round_width, pes_per_bank=pes_per_bank, tail_width=self.tail_width
@@ -222,9 +254,7 @@ class Tile(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        hop = Signal(self.layout)
-        m.d.sync += hop.eq(self.i)
-        m.d.comb += self.o.eq(hop)
+        hop = self._hop(m)
         query, words, enable = self._words(m, hop)
         controls, settle = self._controls(m, hop)
         radius_bits = self._radius_bits(m, words)
@@ -243,6 +273,19 @@ class Tile(wiring.Component):
             keys.append(bank.key)
         self._merge(m, keys, controls.arm, settle, controls.keep if self.keeps else None)
         return m
+
+    def _hop(self, m):
+        """What came in a cycle ago, which is also what goes out."""
+        hop = Signal(self.layout)
+        m.d.sync += hop.eq(self.i)
+        m.d.comb += self.o.eq(hop)
+        if self.write is not None:
+            # A reset must not end a write that the host takes for done, so that is in registers without one.
+            for name in ("query", "address", "write", *vars(self.write)):
+                member = Signal(len(self.i[name]), reset_less=True, name=f"hop_{name}")
+                m.d.sync += member.eq(self.i[name])
+                m.d.comb += self.o[name].eq(member)
+        return self.o if self.write is not None else hop
 
     def _merge(self, m, keys, arm, settle, keep):
         """Halve the banks' keys until one is left, and let it meet that from the west."""
@@ -298,14 +341,16 @@ class Tile(wiring.Component):
             m.submodules[f"memory_{at}"] = memory = Memory(
                 shape=len(self.members) * field_width,
                 depth=len(rows),
-                init=rows,
-                attrs={"rom_style": "block" if self.block_memory else "logic"},
+                init=[] if self.memory in STARTS_EMPTY else rows,
+                attrs={"ram_style" if self.write else "rom_style": MEMORIES[self.memory]},
             )
             read = memory.read_port()
             address = self.i.address
             if self.unit.metric == "table":
                 address = Cat(self.i.query.word_select(at, bits), address)
             m.d.comb += read.addr.eq(address)
+            if self.write:
+                self._take_word(m, memory, read, self._written.word_select(at, field_width))
             fields.append([read.data.word_select(element, field_width) for element in range(len(self.members))])
         # Each element's fields side by side.
         data = Cat(*(field for element in zip(*fields, strict=True) for field in element))
@@ -315,6 +360,25 @@ class Tile(wiring.Component):
         word = Signal(len(data), reset_less=True)
         m.d.sync += [query.eq(hop.query), word.eq(data)]
         return query, word, self._registered(m, hop.accumulate, "enable")
+
+    @property
+    def _written(self):
+        """The word for an element's memory that comes in."""
+        beside = self.i.beside
+        return beside if self.unit.metric == "table" else Cat(self.i.query, beside)[: self.unit.memory_width]
+
+    def _take_word(self, m, memory, read, word):
+        """Write the word into one element's part of the row, if it is for this tile."""
+        i = self.i
+        write = memory.write_port(granularity=len(word))
+        here = i.write & (i.row == self.row) & (i.column == self.column)
+        m.d.comb += [
+            # Not at once: so one port does for both, and two need no rule for what is read where something is written.
+            read.en.eq(~here),
+            write.addr.eq(read.addr),
+            write.data.eq(word.replicate(len(self.members))),
+            *(write.en[at].eq(here & (i.element == at)) for at in range(len(self.members))),
+        ]
 
     def _controls(self, m, hop):
         """Controls in step with the accumulators, and the pulse with the last compared bit at the first nodes.

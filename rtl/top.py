@@ -12,12 +12,16 @@ class CoreTop(wiring.Component):
     """`Core` or `ParallelCore` with ports ``query_*`` and ``record_*``.
 
     ``query_valid``, ``query_ready`` and the fields of `query_layout`; ``record_valid``, ``record_ready`` and the
-    fields of `record_layout`.
+    fields of `record_layout`; where memories can be written, ``write_valid``, ``write_ready`` and the fields of
+    `write_layout`.
     """
 
     def __init__(self, core: Core | ParallelCore):
         self.core = core
         query, record = core.query.payload.shape(), core.record.payload.shape()
+        self.writable = isinstance(core, Core) and core.shape.writable
+        write = core.write.payload.shape() if self.writable else ()
+        ports = {"write_valid": In(1), "write_ready": Out(1)} if self.writable else {}
         super().__init__(
             {
                 "query_valid": In(1),
@@ -26,6 +30,8 @@ class CoreTop(wiring.Component):
                 "record_valid": Out(1),
                 "record_ready": In(1),
                 **{f"record_{name}": Out(field.shape) for name, field in record},
+                **ports,
+                **{f"write_{name}": In(field.shape) for name, field in write},
             }
         )
 
@@ -42,4 +48,8 @@ class CoreTop(wiring.Component):
             m.d.comb += core.query.payload[name].eq(getattr(self, f"query_{name}"))
         for name, _ in core.record.payload.shape():
             m.d.comb += getattr(self, f"record_{name}").eq(core.record.payload[name])
+        if self.writable:
+            m.d.comb += [core.write.valid.eq(self.write_valid), self.write_ready.eq(core.write.ready)]
+            for name, _ in core.write.payload.shape():
+                m.d.comb += core.write.payload[name].eq(getattr(self, f"write_{name}"))
         return m

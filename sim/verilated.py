@@ -249,12 +249,17 @@ class VerilatedCore:
             sources,
             top="prototile_core",
             harness="core.cpp",
-            defines=("WAVES",) if waves else (),
+            defines=(*(["WAVES"] if waves else []), *(["WRITABLE"] if config.writable else [])),
             options=("--trace-fst",) if waves else (),
         )
 
     def run(
-        self, queries: NDArray[np.integer], saturated: NDArray[np.integer] | None = None, stalls: Stalls | None = None
+        self,
+        queries: NDArray[np.integer],
+        saturated: NDArray[np.integer] | None = None,
+        stalls: Stalls | None = None,
+        *,
+        writes: NDArray[np.void] | None = None,
     ) -> Run:
         """Play queries, one after another, and gather the records.
 
@@ -264,6 +269,9 @@ class VerilatedCore:
         saturated : (queries,) counts of clipped components, 0 if left out
         stalls
             None for queries back to back.
+        writes
+            Words for the memories, `prototile.hardware.memory_writes`, of a core where these can be written; they are
+            written before the first query.
 
         Raises
         ------
@@ -279,11 +287,14 @@ class VerilatedCore:
             self.program,
             *("queries.bin", "records.bin", stalls.seed, round(stalls.source * 256), round(stalls.sink * 256)),
             *(stalls.reset_every, watchdog),
+            *(["writes.bin"] if config.writable else []),
             *([self.waves.resolve()] if self.waves else []),
         ]
         with tempfile.TemporaryDirectory(prefix="prototile-") as name:
             folder = Path(name)
             self._write_queries(folder / "queries.bin", np.asarray(queries), np.asarray(saturated))
+            if config.writable:
+                _write_writes(folder / "writes.bin", writes)
             result = subprocess.run(
                 [str(part) for part in command], cwd=folder, capture_output=True, text=True, check=False
             )
@@ -316,3 +327,18 @@ class VerilatedCore:
         return Run(
             records=records, first_word=table[:, 8], last_word=table[:, 9], taken=table[:, 10], cycles=int(raw[0])
         )
+
+
+def _write_writes(file: Path, writes: NDArray[np.void] | None) -> None:
+    """Words for memories as the harness reads them."""
+    with file.open("wb") as sink:
+        if writes is None:
+            np.array([0, 1], dtype="<i8").tofile(sink)
+            return
+        chunks = writes["data"].shape[1]
+        np.array([len(writes), chunks], dtype="<i8").tofile(sink)
+        table = np.zeros(len(writes), dtype=[("where", "<i8", 4), ("data", "<u4", chunks)])
+        for at, name in enumerate(("row", "column", "element", "address")):
+            table["where"][:, at] = writes[name]
+        table["data"] = writes["data"]
+        table.tofile(sink)

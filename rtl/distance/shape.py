@@ -67,6 +67,14 @@ class UnitShape:
         return self.lanes * self.component_width
 
     @property
+    def written_beside(self) -> int:
+        """Bits of a word for the memory that a query's word has no room for, where the memory can be written.
+
+        The query's word takes the lower ones; but for a table it says which entries are meant, and takes none.
+        """
+        return self.memory_width if self.metric == "table" else max(0, self.memory_width - self.word_width)
+
+    @property
     def is_maximum(self) -> bool:
         """Whether terms are not added up, but the largest counts."""
         return self.metric == "linf"

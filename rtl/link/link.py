@@ -1,7 +1,7 @@
 """The link of a chip: a serial line on one side, the core's two streams on the other."""
 
 from amaranth.hdl import Module
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.layout import query_layout, record_layout
@@ -34,6 +34,9 @@ class Link(wiring.Component):
         Clocks a bit, at least 4.
     queries
         Queries that may be inside the core.
+    write
+        Layout of a word for a memory of the core, None if its memories cannot be written. Where they can, bytes of
+        `identity` can too: a host that writes another model says so there.
 
     Attributes
     ----------
@@ -45,6 +48,8 @@ class Link(wiring.Component):
         `query_layout`. Once ``ready`` is high it must stay so while no word enters, and until the last word of a query.
     record : In(stream)
         `record_layout`; one for each query that was not dropped, in their order.
+    write : Out(stream)
+        Only if there is a layout for it. Once ``ready`` is high it must stay so while no query enters.
     """
 
     def __init__(
@@ -57,14 +62,16 @@ class Link(wiring.Component):
         identity: bytes,
         divisor: int,
         queries: int = 4,
+        write: data.StructLayout | None = None,
     ):
-        self.responses = ResponseSender(record_fields=record_fields, identity=identity)
+        self.responses = ResponseSender(record_fields=record_fields, identity=identity, writable=write is not None)
         self.requests = RequestReceiver(
             word_width=word_width,
             words=words,
             saturated_width=saturated_width,
             index_width=len(self.responses.expected),
             queries=queries,
+            write=write,
         )
         self.receiver = UARTReceiver(divisor=divisor)
         self.transmitter = UARTTransmitter(divisor=divisor)
@@ -75,8 +82,10 @@ class Link(wiring.Component):
         self.identity = identity
         self.divisor = divisor
         self.queries = queries
+        self.writes = write
         super().__init__(
-            {
+            ({} if write is None else {"write": Out(stream.Signature(write))})
+            | {
                 "rx": In(1, init=1),
                 "tx": Out(1, init=1),
                 "query": Out(stream.Signature(query_layout(word_width, saturated_width))),
@@ -98,6 +107,9 @@ class Link(wiring.Component):
         wiring.connect(m, wiring.flipped(self.record), responses.record)
         wiring.connect(m, responses.o, stuffer.i)
         wiring.connect(m, stuffer.o, transmitter.i)
+        if self.writes is not None:
+            wiring.connect(m, requests.write, wiring.flipped(self.write))
+            wiring.connect(m, requests.mark, responses.mark)
         m.d.comb += [
             receiver.rx.eq(self.rx),
             unstuffer.data.eq(receiver.data),

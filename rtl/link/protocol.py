@@ -8,22 +8,24 @@ this (32); numbers are little-endian. A response has the request's command with 
 | `IDENTIFY`  | none                                                   | the identity, constant bytes                  |
 | `CLASSIFY`  | clipped components (16), components                    | the decision record                           |
 | `SELF_TEST` | expected prototype (16), then as `CLASSIFY`            | 1 if it won at distance 0, else 0 (8); record |
+| `WRITE`     | a word for a memory, or a byte of the identity         | none                                          |
 | `ERROR`     |                                                        | a `Fault` (8)                                 |
 
 Components and the fields of the record are packed without gaps, least significant bit first, and zeros fill the last
-byte. A request whose numbers do not fit their fields in the chip, or that is not filled with zeros, is damaged.
+byte. `WRITE` is only known to a chip whose memories can be written; its payload is `image_layout`. A request whose numbers do not fit their fields in the chip, or that is not filled with zeros, is damaged.
 """
 
 from amaranth.lib import data, enum
 
 
-class Command(enum.Enum, shape=2):
+class Command(enum.Enum, shape=3):
     """Commands of requests, by the lowest bits of their code; 0 stands for the error response."""
 
     ERROR = 0
     IDENTIFY = 1
     CLASSIFY = 2
     SELF_TEST = 3
+    WRITE = 4
 
 
 #: Set in the command of a response.
@@ -40,7 +42,7 @@ class Fault(enum.Enum, shape=3):
     DAMAGED = 1
     UNKNOWN_COMMAND = 2
     WRONG_LENGTH = 3
-    #: The core has no place for the query; or, for a self-test, has other queries inside.
+    #: The core has no place for the query; or, for a self-test or a word to be written, has queries inside.
     BUSY = 4
 
 
@@ -51,8 +53,28 @@ LENGTH_WIDTH = 16
 NUMBER_WIDTH = 16
 CRC_WIDTH = 32
 
-#: A request that has its response already: `Fault.NONE` asks for the identity.
-NOTICE = data.StructLayout({"fault": Fault, "sequence": SEQUENCE_WIDTH})
+#: Bits that number the bytes of the identity, and of one of them.
+IDENTITY_INDEX_WIDTH = 8
+IDENTITY_BYTE_WIDTH = 8
+
+
+def notice_layout(*, writable: bool) -> data.StructLayout:
+    """A request that has its response already.
+
+    `Fault.NONE` asks for the identity; or, with ``written`` (only if `writable`), tells that a word was written.
+    """
+    return data.StructLayout({"fault": Fault, "sequence": SEQUENCE_WIDTH, "written": int(writable)})
+
+
+def identity_byte_layout() -> data.StructLayout:
+    """A byte of the identity, and which it is."""
+    return data.StructLayout({"index": IDENTITY_INDEX_WIDTH, "value": IDENTITY_BYTE_WIDTH})
+
+
+def image_layout(write: data.StructLayout) -> data.StructLayout:
+    """Payload of `Command.WRITE`: whether ``of_identity`` is what is written, or ``memory``."""
+    kinds = data.UnionLayout({"memory": write, "identity": identity_byte_layout()})
+    return data.StructLayout({"of_identity": 1, "written": kinds})
 
 
 def byte_count(bits: int) -> int:

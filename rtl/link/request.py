@@ -2,8 +2,8 @@
 
 from contextlib import contextmanager
 
-from amaranth.hdl import C, Cat, Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import C, Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
@@ -15,12 +15,14 @@ from prototile.rtl.link.protocol import (
     COMMAND_WIDTH,
     CRC_WIDTH,
     LENGTH_WIDTH,
-    NOTICE,
     NUMBER_WIDTH,
     SEQUENCE_WIDTH,
     Command,
     Fault,
     byte_count,
+    identity_byte_layout,
+    image_layout,
+    notice_layout,
 )
 
 
@@ -33,7 +35,8 @@ class RequestReceiver(wiring.Component):
 
     Whether a query is served is decided once, when its header is complete: if the core is not ready then, the request
     is answered with `Fault.BUSY`. A core that is ready must stay so while no word enters, and within a query.
-    A self-test is served only when no query is inside, so that the first record to leave is its own.
+    A self-test is served only when no query is inside, so that the first record to leave is its own; and so is a word
+    that is to be written, which enters when the whole frame is known to be good.
 
     - Throughput: a bit every 2 cycles.
     - Latency: the last word is offered 2 cycles after the flag.
@@ -48,6 +51,8 @@ class RequestReceiver(wiring.Component):
         Bits of a prototype's index, at most 16.
     queries
         Queries that may be inside the core.
+    write
+        Layout of a word for a memory, None for a core whose memories cannot be written.
 
     Attributes
     ----------
@@ -64,10 +69,23 @@ class RequestReceiver(wiring.Component):
     expected : Out(index_width)
         The prototype that must win it.
     notice : Out(stream), always ready
-        `NOTICE`, for one cycle.
+        `notice_layout`, for one cycle.
+    write : Out(stream)
+        Only if there is a layout for it. Once ``ready`` is high it must stay so while no query enters.
+    mark : Out(stream), always ready
+        Likewise: a byte of the identity, `identity_byte_layout`.
     """
 
-    def __init__(self, *, word_width: int, words: int, saturated_width: int, index_width: int, queries: int):
+    def __init__(
+        self,
+        *,
+        word_width: int,
+        words: int,
+        saturated_width: int,
+        index_width: int,
+        queries: int,
+        write: data.StructLayout | None = None,
+    ):
         positive(
             word_width=word_width,
             words=words,
@@ -83,17 +101,23 @@ class RequestReceiver(wiring.Component):
         self.saturated_width = saturated_width
         self.index_width = index_width
         self.queries = queries
+        self.image = None if write is None else image_layout(write)
         if max(self.payload_lengths.values()) >= 1 << LENGTH_WIDTH:
             raise ValueError(f"a query of {words} words of {word_width} bits is longer than a frame's payload may be")
+        ports = {}
+        if write is not None:
+            mark = stream.Signature(identity_byte_layout(), always_ready=True)
+            ports = {"write": Out(stream.Signature(write)), "mark": Out(mark)}
         super().__init__(
-            {
+            ports
+            | {
                 "i": In(stream.Signature(FRAME_BIT, always_ready=True)),
                 "damaged": In(1),
                 "query": Out(stream.Signature(query_layout(word_width, saturated_width))),
                 "answered": In(1),
                 "testing": Out(1),
                 "expected": Out(index_width),
-                "notice": Out(stream.Signature(NOTICE, always_ready=True)),
+                "notice": Out(stream.Signature(notice_layout(writable=write is not None), always_ready=True)),
             }
         )
 
@@ -106,6 +130,7 @@ class RequestReceiver(wiring.Component):
             Command.IDENTIFY: 0,
             Command.CLASSIFY: number + components,
             Command.SELF_TEST: 2 * number + components,
+            **({} if self.image is None else {Command.WRITE: byte_count(self.image.size)}),
         }
 
     def elaborate(self, platform):
@@ -125,9 +150,12 @@ class RequestReceiver(wiring.Component):
         refused = Signal(reset_less=True)
 
         # Bits taken of the part of the frame that the state names; words taken of the query.
-        position = Signal(range(max(CRC_WIDTH, self.word_width)), reset_less=True)
+        image_width = 0 if self.image is None else 8 * self.payload_lengths[Command.WRITE]
+        position = Signal(range(max(CRC_WIDTH, self.word_width, image_width)), reset_less=True)
         words = Signal(range(max(2, self.words)), reset_less=True)
-        word = Signal(self.word_width, reset_less=True)
+        # What came last is in the upper bits: a word of the query, or all that is to be written.
+        shifted = Signal(max(self.word_width, image_width), reset_less=True)
+        word = shifted[len(shifted) - self.word_width :]
         word_waits = Signal()
         saturated = Signal(self.saturated_width, reset_less=True)
 
@@ -150,9 +178,12 @@ class RequestReceiver(wiring.Component):
             self.notice.payload.sequence.eq(sequence),
         ]
         # A place that is free stays free while no word enters, so what was true a cycle ago still is.
-        m.d.sync += refused.eq(
-            ~self.query.ready | (outstanding == self.queries) | ((command == Command.SELF_TEST) & (outstanding != 0))
-        )
+        alone = command == Command.SELF_TEST
+        cannot = ~self.query.ready | (outstanding == self.queries)
+        if self.image is not None:
+            alone |= command == Command.WRITE
+            cannot |= (command == Command.WRITE) & ~self.write.ready
+        m.d.sync += refused.eq(cannot | (alone & (outstanding != 0)))
         m.d.sync += last.eq(0)
         with m.If(step):
             m.d.sync += position.eq(position + 1)
@@ -237,7 +268,7 @@ class RequestReceiver(wiring.Component):
                 with m.If(step):
                     m.d.sync += wrong_length.eq(wrong)
                 with part(LENGTH_WIDTH):
-                    with m.If(unknown | (command == Command.ERROR)):
+                    with m.If(unknown | ~Cat(command == one for one in self.payload_lengths).any()):
                         m.d.sync += fault.eq(Fault.UNKNOWN_COMMAND)
                         m.next = "REST"
                     with m.Elif(wrong):
@@ -250,6 +281,8 @@ class RequestReceiver(wiring.Component):
                         m.next = "REST"
                     with m.Elif(command == Command.SELF_TEST):
                         m.next = "EXPECTED"
+                    with m.Elif(command == Command.WRITE):
+                        m.next = "CHECK" if self.image is None else "IMAGE"
                     with m.Else():
                         m.next = "SATURATED"
                 end_of_frame()
@@ -268,7 +301,7 @@ class RequestReceiver(wiring.Component):
 
             with m.State("WORDS"):
                 with m.If(step):
-                    m.d.sync += word.eq(Cat(word[1:], bit))
+                    m.d.sync += shifted.eq(Cat(shifted[1:], bit))
                 with part(self.word_width):
                     m.d.sync += words.eq(words + 1)
                     with m.If(words == self.words - 1):
@@ -282,6 +315,14 @@ class RequestReceiver(wiring.Component):
                     with m.If(step & bit):
                         m.d.sync += bad.eq(1)
                     with part(padding):
+                        m.next = "CHECK"
+                    end_of_frame()
+
+            if self.image is not None:
+                with m.State("IMAGE"):
+                    with m.If(step):
+                        m.d.sync += shifted.eq(Cat(shifted[1:], bit))
+                    with part(image_width):
                         m.next = "CHECK"
                     end_of_frame()
 
@@ -300,6 +341,8 @@ class RequestReceiver(wiring.Component):
                 with m.If(bad | ~crc.residue | (fault == Fault.DAMAGED)):
                     m.d.sync += [fault.eq(Fault.DAMAGED), sequence.eq(0)]
                     m.next = "DROP"
+                with m.Elif((fault == Fault.NONE) & (command == Command.WRITE)):
+                    m.next = "NOTICE" if self.image is None else "WRITE"
                 with m.Elif((fault == Fault.NONE) & (command != Command.IDENTIFY)):
                     m.next = "SERVE"
                 with m.Else():
@@ -319,6 +362,14 @@ class RequestReceiver(wiring.Component):
                 with m.If(~started | self.query.ready):
                     m.next = "NOTICE"
 
+            if self.image is not None:
+                with m.State("WRITE"):
+                    self._write(m, shifted[len(shifted) - image_width :], bad)
+
+                with m.State("WRITTEN"):
+                    m.d.comb += [self.notice.valid.eq(1), self.notice.payload.written.eq(1)]
+                    m.next = "BEGIN"
+
             with m.State("NOTICE"):
                 m.d.comb += self.notice.valid.eq(1)
                 m.next = "BEGIN"
@@ -329,6 +380,27 @@ class RequestReceiver(wiring.Component):
         with m.Elif(self.answered):
             m.d.sync += self.testing.eq(0)
         return m
+
+    def _write(self, m, payload, bad):
+        """Hand over a word for a memory, or a byte of the identity, and say that it is written."""
+        image = data.View(self.image, payload[: self.image.size])
+        memory, identity = image.written.memory, image.written.identity
+        m.d.comb += [self.write.payload.eq(memory), self.mark.payload.eq(identity)]
+        filled = Mux(
+            image.of_identity,
+            payload[1 + identity_byte_layout().size :].any(),
+            payload[1 + self.write.payload.shape().size :].any(),
+        )
+        with m.If(filled):
+            m.d.sync += bad.eq(1)
+            m.next = "VERDICT"
+        with m.Elif(image.of_identity):
+            m.d.comb += self.mark.valid.eq(1)
+            m.next = "WRITTEN"
+        with m.Else():
+            m.d.comb += self.write.valid.eq(1)
+            with m.If(self.write.ready):
+                m.next = "WRITTEN"
 
     def _count_queries(self, m, entered):
         """Count the queries inside the core."""

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
@@ -16,12 +17,13 @@ from prototile.rtl.link.protocol import (
     CRC_WIDTH,
     ERROR_RESPONSE,
     LENGTH_WIDTH,
-    NOTICE,
     RESPONSE,
     SEQUENCE_WIDTH,
     Command,
     Fault,
     byte_count,
+    identity_byte_layout,
+    notice_layout,
 )
 
 HEADER_WIDTH = COMMAND_WIDTH + SEQUENCE_WIDTH + LENGTH_WIDTH
@@ -43,6 +45,8 @@ class ResponseSender(wiring.Component):
         Fields of the record: name, width, whether signed. Among them ``prototype`` and ``distance``.
     identity
         Payload of the response to `Command.IDENTIFY`.
+    writable
+        Whether bytes of the identity can be written.
 
     Attributes
     ----------
@@ -53,12 +57,14 @@ class ResponseSender(wiring.Component):
     expected : In(width of ``prototype``)
         The prototype that must win it, at distance 0.
     notice : In(stream), always ready
-        `NOTICE`.
+        `notice_layout`.
+    mark : In(stream), always ready
+        Only if `writable`: `identity_byte_layout`.
     o : Out(stream)
         `FRAME_BIT`.
     """
 
-    def __init__(self, *, record_fields: tuple[tuple[str, int, bool], ...], identity: bytes):
+    def __init__(self, *, record_fields: tuple[tuple[str, int, bool], ...], identity: bytes, writable: bool = False):
         widths = {name: width for name, width, _ in record_fields}
         positive(**widths)
         for name in ("prototype", "distance"):
@@ -70,12 +76,15 @@ class ResponseSender(wiring.Component):
             raise ValueError(f"identity must have 1 to {(1 << LENGTH_WIDTH) - 1} bytes, not {len(identity)}")
         self.record_fields = record_fields
         self.identity = identity
+        self.writable = writable
+        mark = stream.Signature(identity_byte_layout(), always_ready=True)
         super().__init__(
-            {
+            ({"mark": In(mark)} if writable else {})
+            | {
                 "record": In(stream.Signature(record_layout(record_fields))),
                 "testing": In(1),
                 "expected": In(widths["prototype"]),
-                "notice": In(stream.Signature(NOTICE, always_ready=True)),
+                "notice": In(stream.Signature(notice_layout(writable=writable), always_ready=True)),
                 "o": Out(stream.Signature(FRAME_BIT)),
             }
         )
@@ -93,6 +102,7 @@ class ResponseSender(wiring.Component):
             Command.IDENTIFY: len(self.identity),
             Command.CLASSIFY: self.record_bytes,
             Command.SELF_TEST: 1 + self.record_bytes,
+            **({Command.WRITE: 0} if self.writable else {}),
         }
 
     def elaborate(self, platform):
@@ -101,14 +111,16 @@ class ResponseSender(wiring.Component):
         record = self.record.payload
 
         waiting = Signal()
-        notice = Signal(NOTICE, reset_less=True)
+        notice = Signal(notice_layout(writable=self.writable), reset_less=True)
         with m.If(self.notice.valid & ~waiting):
             m.d.sync += [waiting.eq(1), notice.eq(self.notice.payload)]
 
         # What is sent, by its command: a record if one is there and no notice is.
         command = Signal(Command, reset_less=True)
         of_notice = Signal()
-        m.d.comb += of_notice.eq((command == Command.ERROR) | (command == Command.IDENTIFY))
+        of_notices = (Command.ERROR, Command.IDENTIFY, *([Command.WRITE] if self.writable else []))
+        m.d.comb += of_notice.eq(Cat(command == one for one in of_notices).any())
+        without_fault = Mux(notice.written, Command.WRITE, Command.IDENTIFY) if self.writable else Command.IDENTIFY
 
         position = Signal(range(max(CRC_WIDTH, 8 * max(self.payload_lengths.values()))), reset_less=True)
         header_bit = self._header_bit(m, command, Mux(of_notice, notice.sequence, record.tag), position)
@@ -117,7 +129,6 @@ class ResponseSender(wiring.Component):
         m.d.comb += result.eq(Mux(of_notice, notice.fault.as_value(), passed))
         fields = Cat(*(record[name] for name, _, _ in self.record_fields))
         fields = Cat(fields, C(0, 8 * self.record_bytes - len(fields)))
-        identity = C(int.from_bytes(self.identity, "little"), 8 * len(self.identity))
 
         # A long multiplexer picks each bit: a cycle of its own keeps it out of the way of the CRC.
         picked = Signal()
@@ -142,19 +153,20 @@ class ResponseSender(wiring.Component):
             m.d.sync += bit.eq(vector.bit_select(place(len(vector)), 1))
 
         @contextmanager
-        def part(width):
-            """Give bits, and do what follows with the last of `width`."""
-            m.d.sync += [picked.eq(~step), last.eq(place(width) == width - 1)]
+        def part(width, fetched=1):
+            """Give bits, each once it is `fetched`, and do what follows with the last of `width`."""
+            m.d.sync += [picked.eq(~step & fetched), last.eq(place(width) == width - 1)]
             m.d.comb += [self.o.valid.eq(picked), step.eq(picked & self.o.ready)]
             with m.If(step & last):
                 m.d.comb += restart.eq(1)
                 yield
 
+        identity, fetched = self._identity_byte(m, position, step) if self.writable else (None, 1)
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += [crc.clear.eq(1), restart.eq(1)]
                 with m.If(waiting):
-                    m.d.sync += command.eq(Mux(notice.fault == Fault.NONE, Command.IDENTIFY, Command.ERROR))
+                    m.d.sync += command.eq(Mux(notice.fault == Fault.NONE, without_fault, Command.ERROR))
                 with m.Else():
                     m.d.sync += command.eq(Mux(self.testing, Command.SELF_TEST, Command.CLASSIFY))
                 with m.If(waiting | self.record.valid):
@@ -171,6 +183,9 @@ class ResponseSender(wiring.Component):
                     m.next = "PAYLOAD"
                     with m.If((command == Command.ERROR) | (command == Command.SELF_TEST)):
                         m.next = "RESULT"
+                    if self.writable:
+                        with m.If(command == Command.WRITE):
+                            m.next = "CHECK"
 
             with m.State("RESULT"):
                 pick(result)
@@ -181,8 +196,11 @@ class ResponseSender(wiring.Component):
 
             with m.State("PAYLOAD"):
                 with m.If(command == Command.IDENTIFY):
-                    pick(identity)
-                    with part(len(identity)):
+                    if identity is None:
+                        pick(C(int.from_bytes(self.identity, "little"), 8 * len(self.identity)))
+                    else:
+                        m.d.sync += bit.eq(identity.bit_select(position[:3], 1))
+                    with part(8 * len(self.identity), fetched):
                         m.next = "CHECK"
                 with m.Else():
                     pick(fields)
@@ -204,6 +222,24 @@ class ResponseSender(wiring.Component):
                         m.d.comb += self.record.ready.eq(1)
                     m.next = "IDLE"
         return m
+
+    def _identity_byte(self, m, position, step):
+        """The byte that `position` lies in, from a memory that can be written, and whether that has been read."""
+        m.submodules.identity = memory = Memory(
+            shape=8, depth=len(self.identity), init=self.identity, attrs={"ram_style": "block"}
+        )
+        read, write = memory.read_port(), memory.write_port()
+        fetched = Signal()
+        m.d.sync += fetched.eq(~step)
+        m.d.comb += [
+            # Never at once, see `Tile`.
+            read.en.eq(~self.mark.valid),
+            read.addr.eq(position[3:]),
+            write.addr.eq(self.mark.payload.index),
+            write.data.eq(self.mark.payload.value),
+            write.en.eq(self.mark.valid),
+        ]
+        return read.data, fetched
 
     def _header_bit(self, m, command, sequence, position):
         """Pick a bit of the header."""

@@ -1,9 +1,11 @@
 // Plays queries to the compiled core and writes down its records. No Python runs per cycle.
 //
-// usage: core QUERIES RECORDS SEED STALL_IN STALL_OUT RESET_EVERY WATCHDOG [WAVES]
+// usage: core QUERIES RECORDS SEED STALL_IN STALL_OUT RESET_EVERY WATCHDOG [WRITES] [WAVES]
 //   QUERIES: int64 count, words, chunks; then per query: int64 saturated, words * chunks uint32 (a word's chunks, low first)
 //   RECORDS: per query: int64 fields in the order below, then the cycles of first word taken, last word taken, record taken
 //   STALL_IN, STALL_OUT: in 256ths, how often the source has nothing and the sink takes nothing
+//   WRITES (with the macro WRITABLE): words for the memories, all written before the first query:
+//     int64 count, chunks; then per word: int64 row, column, element, address; chunks uint32
 //   RESET_EVERY: cycles between resets (0: none); every query without a record is then played again from its start
 #include <cstdint>
 #include <cstdio>
@@ -35,9 +37,44 @@ static unsigned draw() {  // xorshift64*: the same stalls for the same seed on e
     return unsigned((random_state * 2685821657736338717ull) >> 56);
 }
 
+#ifdef WRITABLE
+// Puts all words of the file into the memories; returns the cycles that it took, negative if something is wrong.
+static int64_t write_memories(Vprototile_core* core, const char* name, int64_t watchdog) {
+    std::FILE* in = std::fopen(name, "rb");
+    int64_t head[2], cycle = 0;
+    if (!in || std::fread(head, 8, 2, in) != 2) return -1;
+    std::vector<uint32_t> chunks(head[1]);
+    for (int64_t at = 0; at < head[0]; ++at) {
+        int64_t where[4];
+        if (std::fread(where, 8, 4, in) != 4 || std::fread(chunks.data(), 4, chunks.size(), in) != chunks.size()) return -1;
+        core->write_row = where[0];
+        core->write_column = where[1];
+        core->write_element = where[2];
+        core->write_address = where[3];
+        put(core->write_data, chunks.data(), int(chunks.size()));
+        core->write_valid = 1;
+        core->query_valid = 0;
+        core->record_ready = 0;
+        core->rst = 0;
+        for (bool taken = false; !taken; ++cycle) {
+            core->clk = 0;
+            core->eval();
+            taken = core->write_ready;
+            core->clk = 1;
+            core->eval();
+            if (cycle > watchdog * (at + 1)) return -1;
+        }
+    }
+    core->write_valid = 0;
+    std::fclose(in);
+    // The last words are still on their way, and no reset may keep them from it.
+    return cycle;
+}
+#endif
+
 int main(int argc, char** argv) {
     if (argc < 8) {
-        std::fprintf(stderr, "usage: core QUERIES RECORDS SEED STALL_IN STALL_OUT RESET_EVERY WATCHDOG [WAVES]\n");
+        std::fprintf(stderr, "usage: core QUERIES RECORDS SEED STALL_IN STALL_OUT RESET_EVERY WATCHDOG [WRITES] [WAVES]\n");
         return 2;
     }
     std::FILE* in = std::fopen(argv[1], "rb");
@@ -58,11 +95,26 @@ int main(int argc, char** argv) {
     const int64_t reset_every = std::atoll(argv[6]), watchdog = std::atoll(argv[7]);
 
     auto* core = new Vprototile_core;
+    int next_argument = 8;
+#ifdef WRITABLE
+    core->write_valid = 0;
+    for (int at = 0; at < 4; ++at) {
+        core->rst = 1;
+        core->clk = 0;
+        core->eval();
+        core->clk = 1;
+        core->eval();
+    }
+    if (argc <= next_argument || write_memories(core, argv[next_argument++], watchdog) < 0) {
+        std::fprintf(stderr, "the memories could not be written\n");
+        return 5;
+    }
+#endif
 #ifdef WAVES
     Verilated::traceEverOn(true);
     auto* waves = new VerilatedFstC;
     core->trace(waves, 99);
-    waves->open(argc > 8 ? argv[8] : "core.fst");
+    waves->open(argc > next_argument ? argv[next_argument] : "core.fst");
 #endif
     std::vector<int64_t> out(count * 11);
     int64_t cycle = 0, next = 0, word = 0, done = 0, quiet = 0;

@@ -10,9 +10,10 @@ import pytest
 
 from prototile.config import MASKED_METRICS, METRICS, WEIGHTED_METRICS, Configuration
 from prototile.errors import ToolError
-from prototile.hardware import core
+from prototile.hardware import core, memory_writes
 from prototile.nodes import Nodes
 from prototile.placement import segment_count
+from prototile.rtl.memories import STARTS_EMPTY, WRITABLE_ONLY
 from prototile.rtl.top import CoreTop
 from prototile.sim.golden import GoldenModel
 from prototile.sim.verilated import Stalls, VerilatedCore
@@ -87,6 +88,8 @@ class Case:
         values = (
             self.config.to_dict() | {"prototype_count": len(nodes["labels"]), "features": queries.shape[1]} | fields
         )
+        if values["memory"] == "logic":
+            values["writable"] = False
         if self.config.reduction == "parallel":
             values |= {"lanes": values["features"], "pes_per_tile": int(np.bincount(nodes["labels"]).max())}
         return Case(
@@ -96,8 +99,22 @@ class Case:
             saturated=np.minimum(self.saturated, queries.shape[1]),
         )
 
+    def at_start(self):
+        """The nodes in memory when nothing was written yet: others, where it can be written."""
+        if not self.config.writable:
+            return self.nodes
+        arrays = {
+            name: None if array is None else np.roll(array[:, ::-1] if array.ndim > 1 else array, 1, axis=0)
+            for name, array in vars(self.nodes).items()
+        }
+        arrays["labels"] = self.nodes.labels
+        return Nodes(**arrays | ({} if self.config.radii == "prototype" else {"radii": self.nodes.radii}))
+
     def verilog(self):
-        return to_verilog(CoreTop(core(self.config, self.nodes)), "prototile_core")
+        return to_verilog(CoreTop(core(self.config, self.at_start())), "prototile_core")
+
+    def writes(self):
+        return memory_writes(self.config, self.nodes) if self.config.writable else None
 
     def golden(self):
         return GoldenModel(self.config, self.nodes).decide(self.queries, self.saturated)
@@ -186,11 +203,14 @@ def draw(seed: int, **fixed) -> Case:
         "columns": choose.choice([1, 1, 2, 3]),
         "pes_per_tile": choose.choice([1, 2, 3, 4, 8, 9]),
         "prototypes_per_pe": choose.choice([1, 2, 3, 5]),
-        "memory": choose.choice(["block", "logic"]),
+        "memory": choose.choice(["block", "block", "logic", "logic", "distributed", "single_port"]),
         "memory_register": choose.choice([False, True]),
     } | fixed
+    may_be_written = values["memory"] == "block" and choose.choice([False, True])
+    values = {"writable": values["memory"] in WRITABLE_ONLY or may_be_written} | values
     if values.get("reduction") == "parallel":
         values |= {"lanes": values["features"], "columns": 1, "prototypes_per_pe": 1, "memory": "logic"}
+        values["writable"] = False
         values |= {"pes_per_tile": int(np.bincount(labels).max()), "memory_register": False, "k": 1}
     config = Configuration(rows=_rows(labels, values), **values)
     # Few levels make many ties, all of them the largest distances.
@@ -257,11 +277,15 @@ def check(case: Case, folder):
     golden = case.golden()
     simulated = case.compiled(folder)
     config = case.config
+    writes = case.writes()
+    if config.writable and config.memory not in STARTS_EMPTY:
+        before = GoldenModel(config, case.at_start()).decide(case.queries, case.saturated)
+        assert_equal_records(simulated.run(case.queries, case.saturated).records, before)
     # Queries without a record are played again after a reset, so some must get through between two.
     resets = Stalls(source=0.1, reset_every=max(config.latency_cycles, 3 * config.interval_cycles) + 7, seed=5)
     for stalls in [*STALLS, resets]:
-        assert_equal_records(simulated.run(case.queries, case.saturated, stalls).records, golden)
-    run = simulated.run(case.queries, case.saturated)
+        assert_equal_records(simulated.run(case.queries, case.saturated, stalls, writes=writes).records, golden)
+    run = simulated.run(case.queries, case.saturated, writes=writes)
     assert run.taken[0] - run.first_word[0] == config.latency_cycles
     assert set(np.diff(run.taken)) <= {config.interval_cycles}
 

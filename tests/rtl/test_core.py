@@ -40,6 +40,7 @@ def test_chosen_configuration(draw, check, fixed, tmp_path):
 
 
 PLAIN = {"masked": False, "shift_max": 0, "columns": 1, "memory": "block", "memory_register": False, "min_margin": None}
+PLAIN |= {"writable": False}
 
 
 @pytest.mark.tools
@@ -97,7 +98,7 @@ def test_a_failure_is_shrunk(draw, shrunk, refuted, tmp_path, monkeypatch):
 @pytest.mark.tools
 def test_a_wrong_prototype_is_noticed(draw, tmp_path):
     """The comparison can fail: one bit of one prototype."""
-    case = draw(3, radii="none", prototypes_per_pe=1)
+    case = draw(3, radii="none", prototypes_per_pe=1, memory="block", writable=False)
     golden = case.golden()
     winner = golden["prototype"][0]
     case.nodes.values[winner, 0] ^= 1
@@ -107,7 +108,7 @@ def test_a_wrong_prototype_is_noticed(draw, tmp_path):
 
 @pytest.mark.tools
 def test_verilog_is_plain_and_repeats(draw):
-    case = draw(4)
+    case = draw(4, memory="block", writable=False)
     text = case.verilog()
     assert text == case.verilog()
     head = re.search(r"module prototile_core\((.*?)\);", text, re.DOTALL).group(1)
@@ -116,5 +117,8 @@ def test_verilog_is_plain_and_repeats(draw):
     fields = [name for name, _, _ in case.config.record_fields()]
     record = {f"record_{name}" for name in ("valid", "ready", "tag", *fields)}
     assert ports == {"clk", "rst"} | query | record
+    write = {f"write_{name}" for name in ("valid", "ready", "row", "column", "element", "address", "data")}
+    head = re.search(r"module prototile_core\((.*?)\);", draw(4, memory="block", writable=True).verilog(), re.DOTALL)
+    assert {port.strip() for port in head.group(1).split(",")} == ports | write
     assert "always @*" not in text
     assert "/" + "home" not in text and "src" not in text

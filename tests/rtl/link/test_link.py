@@ -12,6 +12,7 @@ from amaranth.hdl import ResetInserter, Signal
 from amaranth.sim import Simulator
 
 from prototile.boards.driver import Command, Fault, Frame, FrameReader, pack_components, unpack_records
+from prototile.rtl.layout import write_layout
 from prototile.rtl.link.link import Link
 
 DIVISOR = 4
@@ -64,7 +65,7 @@ def decision(words, saturated):
 class Bench:
     """A link, its core, and the two ends of the line; a test is a coroutine that plays the host."""
 
-    def __init__(self, shape=SHAPES[0], *, depth=4, latency=12, seed=None, divisor=DIVISOR):
+    def __init__(self, shape=SHAPES[0], *, depth=4, latency=12, seed=None, divisor=DIVISOR, write=None):
         self.shape = shape
         self.depth = depth
         self.latency = latency
@@ -77,6 +78,7 @@ class Bench:
         self.busy = False
         self.frozen = False
         self.done = False
+        self.written = []
         self.link = Link(
             word_width=shape.word_width,
             words=shape.words,
@@ -84,6 +86,7 @@ class Bench:
             saturated_width=3,
             identity=IDENTITY,
             divisor=divisor,
+            write=write,
         )
         self.top = self.link
 
@@ -117,6 +120,18 @@ class Bench:
                 ctx.set(record.valid, offered)
                 if offered:
                     ctx.set(record.payload, inside[0][1])
+
+    async def memories(self, ctx):
+        """Take words for the memories, as a core does: when nothing is inside."""
+        write = self.link.write
+        ctx.set(write.ready, not self.busy)
+        async for _, _, valid, payload in ctx.tick().sample(write.valid, write.payload.as_value()):
+            if self.done:
+                break
+            if valid and ctx.get(write.ready):
+                payload = write.payload.shape().from_bits(payload)
+                self.written.append({name: payload[name] for name, _ in write.payload.shape()})
+            ctx.set(write.ready, not self.busy)
 
     def end_of_query(self, inside, words, payload, cycle):
         if payload.drop:
@@ -200,7 +215,8 @@ class Bench:
 
         simulator = Simulator(self.top)
         simulator.add_clock(1e-6)
-        for testbench in (play, self.core, self.listen):
+        memories = [self.memories] if self.link.writes is not None else []
+        for testbench in (play, self.core, self.listen, *memories):
             simulator.add_testbench(testbench)
         for _ in range(2 * WATCHDOG_CYCLES):
             if not simulator.advance():
@@ -608,6 +624,97 @@ class ResetBench(Bench):
             ctx.set(record.valid, answer is not None)
             if answer is not None:
                 ctx.set(record.payload, answer)
+
+
+#: 1 + 2 + 1 + 2 + 7 + 12 bits of a word to be written: 4 bytes.
+WRITE = write_layout(row_width=2, column_width=0, element_width=2, address_width=7, memory_width=12)
+
+
+def word(row, column, element, address, data):
+    image = row << 1 | column << 3 | element << 4 | address << 6 | data << 13
+    return image.to_bytes(4, "little"), dict(row=row, column=column, element=element, address=address, data=data)
+
+
+def byte_of_identity(index, value):
+    return (1 | index << 1 | value << 9).to_bytes(4, "little")
+
+
+def test_words_are_written_into_memories():
+    """As the host sends them, each once, with an answer that holds nothing."""
+    words = [word(3, 1, 2, 0x55, 0xA7E), word(0, 0, 0, 0, 0), word(3, 1, 3, 127, 0xFFF)]
+
+    async def host(ctx, bench):
+        for sequence, (payload, _) in enumerate(words, 0x7D):
+            await bench.send(ctx, Frame(Command.WRITE, sequence, payload).encode())
+            assert await bench.answers(ctx, sequence - 0x7C) == Frame(0x84, sequence)
+        assert bench.written == [fields for _, fields in words]
+        await bench.send(ctx, bench.classify(8, [1, 2, 3, 4, 5]))
+        bench.check_record((await bench.answers(ctx, 4)).payload, [1, 2, 3, 4, 5])
+
+    Bench(write=WRITE).run(host)
+
+
+def test_bytes_of_the_identity_are_written():
+    async def host(ctx, bench):
+        for count, (index, value) in enumerate(((0, 0x11), (4, 0x7E), (2, 0)), 1):
+            await bench.send(ctx, Frame(Command.WRITE, count, byte_of_identity(index, value)).encode())
+            assert await bench.answers(ctx, count) == Frame(0x84, count)
+        await bench.send(ctx, Frame(Command.IDENTIFY, 9).encode())
+        changed = bytes([0x11, IDENTITY[1], 0, IDENTITY[3], 0x7E])
+        assert await bench.answers(ctx, 4) == Frame(0x81, 9, changed)
+        assert not bench.written
+
+    Bench(write=WRITE).run(host)
+
+
+def damaged_writes():
+    good = Frame(Command.WRITE, 7, word(3, 1, 2, 0x55, 0xA7A)[0]).encode()
+    for at in range(1, len(good) - 1):
+        yield good[:at] + bytes([good[at] ^ 0x10]) + good[at + 1 :]
+    yield Frame(Command.WRITE, 7, (1 << 25).to_bytes(4, "little")).encode()
+    yield Frame(Command.WRITE, 7, (1 | 1 << 17).to_bytes(4, "little")).encode()
+
+
+def test_a_damaged_word_is_not_written():
+    """Neither with any of its bytes changed, nor with something where there must be zeros."""
+    frames = list(damaged_writes())
+
+    async def host(ctx, bench):
+        for frame in frames:
+            await bench.send(ctx, frame)
+            await ctx.tick().repeat(60 * DIVISOR)
+        await bench.silence(ctx)
+        assert bench.written == []
+        assert bench.frames
+        assert all(frame.command == Command.ERROR for frame in bench.frames)
+        await bench.send(ctx, Frame(Command.IDENTIFY, 9).encode())
+        assert await bench.answer_of(ctx, 9) == Frame(0x81, 9, IDENTITY)
+
+    Bench(write=WRITE).run(host)
+
+
+def test_a_word_is_refused_while_a_query_is_inside():
+    payload, fields = word(1, 0, 1, 5, 6)
+
+    async def host(ctx, bench):
+        bench.frozen = True
+        await bench.send(ctx, bench.classify(1, [1, 2, 3, 4, 5]))
+        await bench.send(ctx, Frame(Command.WRITE, 2, payload).encode())
+        assert await bench.answers(ctx, 1) == error(2, Fault.BUSY)
+        bench.frozen = False
+        await bench.answers(ctx, 2)
+        await bench.send(ctx, Frame(Command.WRITE, 3, payload[:3]).encode())
+        assert await bench.answers(ctx, 3) == error(3, Fault.WRONG_LENGTH)
+        assert bench.written == []
+        bench.busy = True
+        await bench.send(ctx, Frame(Command.WRITE, 4, payload).encode())
+        assert await bench.answers(ctx, 4) == error(4, Fault.BUSY)
+        bench.busy = False
+        await bench.send(ctx, Frame(Command.WRITE, 5, payload).encode())
+        assert await bench.answers(ctx, 5) == Frame(0x84, 5)
+        assert bench.written == [fields]
+
+    Bench(write=WRITE).run(host)
 
 
 def test_packing_is_the_drivers():
