@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,7 +52,11 @@ def convert(options: Namespace) -> int:
     with Steps() as steps, steps.lane() as progress:
         progress(f"Reading {options.model}")
         labels = None if options.labels is None else load_labels(options.labels)
-        model = load_model(options.model, trust_pickle=options.trust_pickle, labels=labels)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", UserWarning)
+            model = load_model(options.model, trust_pickle=options.trust_pickle, labels=labels)
+        for warning in told:
+            steps.note(str(warning.message))
         X, y = (None, None) if options.calibration is None else load_vectors(options.calibration, model.input_features)
         y = None if y is None else match_labels(y, model.classes, options.calibration)
         bench = X if options.vectors is None else load_vectors(options.vectors, model.input_features)[0]

@@ -11,11 +11,13 @@ import pytest
 from onnx import TensorProto, helper
 from safetensors.numpy import load_file, save_file
 from skl2onnx import to_onnx
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.mixture import GaussianMixture
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
+from skops import io as skops_io
 
 import prototile as pt
 from prototile import onnx_models
@@ -363,3 +365,32 @@ class TestLabels:
             load_labels(tmp_path / "l.txt")
         with pytest.raises(ModelFileError, match=r"l\.json is no file of labels by its suffix"):
             load_labels(tmp_path / "l.json")
+
+
+class TestSkops:
+    @pytest.mark.parametrize(
+        "estimator",
+        [
+            KMeans(4, n_init=1, random_state=0),
+            MiniBatchKMeans(4, n_init=1, random_state=0),
+            make_pipeline(StandardScaler(), KMeans(4, n_init=1, random_state=0)),
+            RadiusNeighborsClassifier(8, outlier_label="none", algorithm="brute"),
+            RadiusNeighborsClassifier(8, outlier_label="none", algorithm="kd_tree"),
+            RadiusNeighborsClassifier(6, outlier_label="none", algorithm="ball_tree", metric="chebyshev"),
+            GaussianMixture(3, covariance_type="tied", random_state=0),
+            GaussianMixture(3, covariance_type="diag", random_state=0),
+        ],
+        ids=str,
+    )
+    def test_estimators(self, tmp_path, estimator):
+        skops_io.dump(estimator.fit(POINTS, NAMES), tmp_path / "m.skops")
+        model = load_model(tmp_path / "m.skops")
+        same = to_prototype_model(estimator)
+        assert (model.metric, model.k, model.reject) == (same.metric, same.k, same.reject)
+        assert model.predict(QUERIES).tolist() == same.predict(QUERIES).tolist()
+
+
+def test_a_warning_of_a_file_is_one_line_of_the_command(tmp_path, capsys):
+    assert main(["convert", str(RECORDED / "prosemble_GRLVQ.npz"), "-o", str(tmp_path / "design")]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "leaves out the relevances" in line]
+    assert len(lines) == 1 and lines[0].startswith("GRLVQ.predict of prosemble 2.4 leaves out")
