@@ -478,17 +478,24 @@ class Chip:
 
     def _mixed(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         prepared = np.zeros((len(vectors), self.features))
+        matrix, shift = np.asarray(self.matrix), np.asarray(self.shift)
+        # Some rows at a time, of as many numbers as a processor's cache holds.
+        count = max(1, _CHUNK_NUMBERS // self.features)
         with np.errstate(over="ignore", invalid="ignore"):
-            # One product after another, the shift last: @ adds in an order of its own, which rounds differently.
-            for column, weights in zip(vectors.T, np.asarray(self.matrix), strict=True):
-                prepared += column[:, None] * weights
-            prepared += np.asarray(self.shift)
+            for start in range(0, len(vectors), count):
+                part = prepared[start : start + count]
+                # One product after another, the shift last: @ adds in an order of its own, which rounds differently.
+                for column, weights in zip(vectors[start : start + count].T, matrix, strict=True):
+                    part += column[:, None] * weights
+                part += shift
         wrong = np.flatnonzero(~np.isfinite(prepared).all(axis=1))
         if len(wrong):
             raise VectorError(f"the query in row {wrong[0]} (counted from 0) has {_TOO_LARGE}: replace or leave it out")
         return prepared
 
 
+#: Numbers of a chunk of a matrix product (256 kB).
+_CHUNK_NUMBERS = 1 << 15
 #: What is wrong with a query that is finite and does not stay so.
 _TOO_LARGE = "what the preprocessing makes too large for a float64"
 
