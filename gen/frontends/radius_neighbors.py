@@ -55,6 +55,12 @@ class RadiusNeighborsFrontEnd:
             )
         radius = _radius(model, metric)
         voters = _voters(samples, np.asarray(model._y), radius, metric)
+        if voters is None:
+            raise UnsupportedModelError(
+                f"{_NAME} has radius={model.radius!r}, within which more than {MAX_K} samples of several classes may lie,"
+                f" but the chip lets {MAX_K} vote; use a smaller radius, fewer samples, or a KNeighborsClassifier, and"
+                " radii of a PrototypeModel if far queries are to be rejected."
+            )
         if model.weights not in ("uniform", None) and not (voters == 1 and model.weights == "distance"):
             raise UnsupportedModelError(
                 f"{_NAME} has weights={model.weights!r}, but on the chip each neighbour has one vote; use"
@@ -80,8 +86,8 @@ def _radius(model: Any, metric: str) -> float:
     return radius * radius if metric == "l2" and model.effective_metric_ != "sqeuclidean" else radius
 
 
-def _voters(samples: Matrix, classes: NDArray[Any], radius: float, metric: str) -> int:
-    """Return how many neighbours must vote so that the answer is that of all within the radius.
+def _voters(samples: Matrix, classes: NDArray[Any], radius: float, metric: str) -> int | None:
+    """Return how many neighbours must vote so that the answer is that of all within the radius; None if too many.
 
     Samples with at most `MAX_K` others near them can be set aside one after another: none of them is part of a larger
     group of which all are near each other.
@@ -96,11 +102,7 @@ def _voters(samples: Matrix, classes: NDArray[Any], radius: float, metric: str) 
         if not crowded.any():
             return max(needed, int(counts.max()))
         if crowded.all():
-            raise UnsupportedModelError(
-                f"{_NAME} has a radius within which {int(counts.min())} samples of several classes and more"
-                f" may vote, but the chip lets {MAX_K} vote; use a smaller radius, fewer samples, or a"
-                " KNeighborsClassifier, and radii of a PrototypeModel if far queries are to be rejected."
-            )
+            return None
         needed = max(needed, int(counts[~crowded].max()))
         disputed = disputed[crowded]
     return needed

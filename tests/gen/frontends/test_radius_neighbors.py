@@ -99,7 +99,7 @@ def test_rounding_of_far_data_hides_no_neighbour():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"radius": 60}, "samples of several classes and more may vote, but the chip lets 15 vote; use a smaller"),
+        ({"radius": 60}, "radius=60, within which more than 15 samples of several classes may lie, but the chip"),
         ({"outlier_label": None}, "has outlier_label=None, .* fit it with outlier_label='most_frequent'"),
         ({"weights": "distance"}, "has weights='distance', but on the chip each neighbour has one vote"),
         ({"weights": np.ones_like}, "has weights=<function ones_like"),
