@@ -58,8 +58,8 @@ class RadiusNeighborsFrontEnd:
         if voters is None:
             raise UnsupportedModelError(
                 f"{_NAME} has radius={model.radius!r}, within which more than {MAX_K} samples of several classes may"
-                f" lie, but the chip lets {MAX_K} vote; use a smaller radius, fewer samples, or a KNeighborsClassifier, and"
-                " radii of a PrototypeModel if far queries are to be rejected."
+                f" lie, but the chip lets {MAX_K} vote; use a smaller radius, fewer samples, or a KNeighborsClassifier,"
+                " and radii of a PrototypeModel if far queries are to be rejected."
             )
         if model.weights not in ("uniform", None) and not (voters == 1 and model.weights == "distance"):
             raise UnsupportedModelError(
