@@ -175,6 +175,7 @@ def build(
     folder: Path,
     options: BuildOptions | None = None,
     expected_block_rams: int | None = None,
+    expected_single_ports: int = 0,
     use_cache: bool = True,
     progress: Progress = _silent,
 ) -> BuildReport:
@@ -189,8 +190,8 @@ def build(
     folder
         Gets the top, the constraints, the netlist, the routed design, the bitstream, the logs and the report, all at
         once at the end; what was there before is replaced.
-    expected_block_rams
-        Block RAMs that the design was planned with.
+    expected_block_rams, expected_single_ports
+        Block RAMs, and large RAMs of a single port, that the design was planned with.
     use_cache
         Whether a result of the same inputs may be taken from the cache.
 
@@ -204,7 +205,7 @@ def build(
     FitError
         If the part is too small.
     ToolError
-        If a tool fails, or the memories do not land in `expected_block_rams` block RAMs.
+        If a tool fails, or the memories do not land in as many RAMs as were planned.
     """
     check_replaceable(folder, what="build", ours=lambda path: _read_report(path) is not None)
     verilog = _read_sources(sources)
@@ -221,12 +222,13 @@ def build(
         board=board.name,
     )
     kept = cache_folder("builds") / plan.digest
+    expected = {"bram": expected_block_rams, "spram": expected_single_ports}
     with whole_folder(folder) as work:
         report = _fetch(kept, work, progress) if use_cache else None
         if report is None:
-            report = _build_in(work, plan, expected_block_rams, progress)
+            report = _build_in(work, plan, expected, progress)
             _store(work, kept)
-        _check_block_rams(report.bram, expected_block_rams)
+        _check_rams(report, expected)
     return replace(report, folder=folder)
 
 
@@ -306,11 +308,11 @@ def _plan(*, part: Part, **inputs: Any) -> Plan:
     return Plan(part=part, tool_versions={name: tool(name).version for name in names}, **inputs)
 
 
-def _build_in(work: Path, plan: Plan, expected_block_rams: int | None, progress: Progress) -> BuildReport:
+def _build_in(work: Path, plan: Plan, expected: Mapping[str, int | None], progress: Progress) -> BuildReport:
     plan.write_inputs(work)
     cells = _synthesise(work, plan, progress)
     _check_fit(plan, cells)
-    _check_block_rams(cells.bram, expected_block_rams)
+    _check_rams(cells, expected)
     report = replace(_place(work, plan, cells, progress), logs=("synthesis.log", "placement.log"))
     family = plan.part.family
     _run(work, plan, family.pack_tool, "packing", family.pack_arguments(), progress)
@@ -439,12 +441,14 @@ def _check_fit(plan: Plan, used: Resources) -> None:
         )
 
 
-def _check_block_rams(found: int | None, expected: int | None) -> None:
-    if expected is not None and (found or 0) != expected:
-        raise ToolError(
-            f"yosys put the memories into {found or 0} block RAMs, but the design was planned with {expected}: "
-            "check the memory attributes of the Verilog files"
-        )
+def _check_rams(used: Resources | BuildReport, expected: Mapping[str, int | None]) -> None:
+    for name, count in expected.items():
+        found = getattr(used, name) or 0
+        if count is not None and found != count:
+            raise ToolError(
+                f"yosys put the memories into {found} {_NOUNS[name]}, but the design was planned with {count}: "
+                "check the memory attributes of the Verilog files"
+            )
 
 
 def _run(

@@ -64,6 +64,8 @@ METRICS = ("l1", "l2", "linf", "hamming", "box", "table")
 
 #: Queries that may be on their way at once; a chip holds that many.
 WINDOW = 4
+#: Words to be written that may be on their way at once: the chip takes them as they come.
+WRITE_WINDOW = 32
 #: Seconds that one reading of the port waits for a byte.
 POLL_SECONDS = 0.02
 #: Seconds to wait before asking a busy chip again; doubled each time.
@@ -102,6 +104,11 @@ class SelfTestError(DriverError):
     """Prototypes of the chip did not recognise themselves."""
 
 
+#: Digits of `Identity.grid` for a chip whose memories cannot be written, and of the digest of one without a model.
+NO_GRID = "0" * 16
+NO_MODEL = "0" * 32
+
+
 # --- What a chip is -------------------------------------------------------------------------------------------------
 
 
@@ -121,10 +128,15 @@ class Identity:
         Sizes of the model.
     rows, columns, pes_per_tile, prototypes_per_pe
         The grid.
+    grid
+        16 hexadecimal digits, the same for all designs whose prototypes this chip can be given; zeros if its memories
+        cannot be written.
     """
 
-    VERSION = 1
-    _LAYOUT = struct.Struct("<B16sHBHB6H")
+    VERSION = 2
+    #: Where the bytes of the digest begin: only these are written with another model.
+    DIGEST_AT = 1
+    _LAYOUT = struct.Struct("<B16s8sHBHB6H")
 
     digest: str
     features: int
@@ -137,6 +149,7 @@ class Identity:
     columns: int
     pes_per_tile: int
     prototypes_per_pe: int
+    grid: str = NO_GRID
 
     def pack(self) -> bytes:
         """Bytes that the chip gives for this identity.
@@ -146,15 +159,16 @@ class Identity:
         ValueError
             If a value does not fit its place.
         """
-        digest = bytes.fromhex(self.digest)
-        if len(digest) != 16:
-            raise ValueError(f"digest must have 32 hexadecimal digits, not {self.digest!r}")
+        digest, grid = bytes.fromhex(self.digest), bytes.fromhex(self.grid)
+        for name, found, count in (("digest", digest, 16), ("grid", grid, 8)):
+            if len(found) != count:
+                raise ValueError(f"{name} must have {2 * count} hexadecimal digits, not {getattr(self, name)!r}")
         if self.metric not in METRICS:
             raise ValueError(f"metric must be one of {', '.join(METRICS)}, not {self.metric!r}")
         numbers = (self.prototypes, self.classes, self.rows, self.columns, self.pes_per_tile, self.prototypes_per_pe)
         try:
             return self._LAYOUT.pack(
-                self.VERSION, digest, self.features, self.bits, self.lanes, METRICS.index(self.metric), *numbers
+                self.VERSION, digest, grid, self.features, self.bits, self.lanes, METRICS.index(self.metric), *numbers
             )
         except struct.error as error:
             raise ValueError(f"the identity holds a number too large for its place: {self} ({error})") from None
@@ -174,7 +188,7 @@ class Identity:
                 f"and this driver reads version {cls.VERSION} with {cls._LAYOUT.size}: use the driver from the folder "
                 "of the design that the chip holds"
             )
-        _, digest, features, bits, lanes, metric, *numbers = cls._LAYOUT.unpack(payload)
+        _, digest, grid, features, bits, lanes, metric, *numbers = cls._LAYOUT.unpack(payload)
         prototypes, classes, rows, columns, pes_per_tile, prototypes_per_pe = numbers
         return cls(
             digest=digest.hex(),
@@ -188,6 +202,7 @@ class Identity:
             columns=columns,
             pes_per_tile=pes_per_tile,
             prototypes_per_pe=prototypes_per_pe,
+            grid=grid.hex(),
         )
 
 
@@ -204,6 +219,7 @@ def identity_bytes(
     columns: int,
     pes_per_tile: int,
     prototypes_per_pe: int,
+    grid: str = NO_GRID,
 ) -> bytes:
     """Bytes that a chip gives when it is asked who it is; the parameters are those of `Identity`."""
     return Identity(
@@ -218,6 +234,7 @@ def identity_bytes(
         columns=columns,
         pes_per_tile=pes_per_tile,
         prototypes_per_pe=prototypes_per_pe,
+        grid=grid,
     ).pack()
 
 
@@ -266,10 +283,16 @@ class Chip:
         that is at distance 0 too. `UNTESTED` (-1 in ``chip.json``) if none does on a sound chip: a prototype of radius
         0 cannot be tested inside the radius of another one, which always answers in its place, and no query is at
         distance 0 of an empty box, or of a table in which a component has no entry 0.
+    grid
+        As in `Identity`.
+    image
+        What `Driver.load` writes into the chip: payloads of requests, one a row. None if its memories cannot be
+        written.
     """
 
     VERSION = 1
     PROTOTYPES_FILE = "prototypes.npy"
+    IMAGE_FILE = "image.npy"
     UNTESTED = -1
 
     digest: str
@@ -289,6 +312,8 @@ class Chip:
     rejects: bool = False
     prototypes: NDArray[np.integer[Any]] | None = field(default=None, repr=False)
     self_test: tuple[int, ...] = ()
+    grid: str = NO_GRID
+    image: NDArray[np.uint8] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         names = {name for name, _, _ in self.record_fields}
@@ -309,6 +334,11 @@ class Chip:
             raise ChipFileError(
                 f"matrix must have rows of {self.features} numbers, and no scale beside it: write the folder again with"
                 " prototile convert"
+            )
+        if self.image is not None and (self.image.ndim != 2 or self.image.dtype != np.uint8):
+            raise ChipFileError(
+                f"{self.IMAGE_FILE} holds {self.image.dtype} of shape {self.image.shape} and not rows of bytes: write"
+                " the folder again with prototile convert"
             )
         if self.prototypes is not None:
             shape = (len(self.self_test), self.features)
@@ -352,11 +382,12 @@ class Chip:
                 f"{path} is of version {version!r} and this driver reads version {cls.VERSION}: use the driver beside "
                 "the file"
             )
-        prototypes = values.pop("prototypes", None)
+        arrays = {name: values.pop(name, None) for name in ("prototypes", "image")}
         try:
-            if prototypes is not None:
-                with path.with_name(prototypes).open("rb") as array:
-                    values["prototypes"] = np.lib.format.read_array(array, allow_pickle=False)
+            for name, file in arrays.items():
+                if file is not None:
+                    with path.with_name(file).open("rb") as array:
+                        values[name] = np.lib.format.read_array(array, allow_pickle=False)
             values["rejects"] = "reject" in values
             values["record_fields"] = tuple(
                 (str(n), int(width), bool(sign)) for n, width, sign in values["record_fields"]
@@ -397,6 +428,9 @@ class Chip:
         if self.prototypes is not None:
             values["prototypes"] = self.PROTOTYPES_FILE
             np.save(folder / self.PROTOTYPES_FILE, self.prototypes)
+        if self.image is not None:
+            values |= {"grid": self.grid, "image": self.IMAGE_FILE}
+            np.save(folder / self.IMAGE_FILE, self.image)
         (folder / "chip.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
     @property
@@ -865,16 +899,49 @@ class Driver:
         """
         identity = self.identify()
         if identity.digest != self.chip.digest:
-            raise DigestMismatch(
-                f"the chip on {self.name} holds design {identity.digest} and not {self.chip.digest}: load the "
-                "bitstream of this design, or use the folder of that one"
-            )
+            raise DigestMismatch(self._other_design(identity))
         # A driver before this one may have left queries in the chip: let their answers pass.
         while self._read():
             pass
         self._reader = FrameReader()
         self._checked = True
         return identity
+
+    def load(self) -> int:
+        """Write the prototypes of this design into a chip with the same grid, which may hold another model.
+
+        While it lasts the chip holds no design, so that one that was interrupted answers no driver.
+
+        Returns
+        -------
+        words
+            Words written.
+
+        Raises
+        ------
+        ChipFileError
+            If the design is none whose prototypes can be written.
+        DigestMismatch
+            If the chip's grid is another.
+        """
+        if self.chip.image is None:
+            raise ChipFileError(
+                "the memories of this design cannot be written: load its bitstream, or convert the model with "
+                "--writable"
+            )
+        identity = self.identify()
+        if identity.grid == NO_GRID or identity.grid != self.chip.grid:
+            raise DigestMismatch(
+                f"the chip on {self.name} has the grid {identity.grid} and this design takes {self.chip.grid}: load "
+                "the bitstream of this design, or convert the model with --grid and the folder of the design that the "
+                "chip was built from"
+            )
+        self._checked = False
+        self._write_digest(NO_MODEL)
+        self._ask(Command.WRITE, [row.tobytes() for row in self.chip.image], window=WRITE_WINDOW)
+        self._write_digest(self.chip.digest)
+        self.check()
+        return len(self.chip.image)
 
     def quantise(self, X: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Bring queries to the chip's integers, as `Chip.quantise` does."""
@@ -951,6 +1018,22 @@ class Driver:
             )
 
     # What that takes
+
+    def _other_design(self, identity: Identity) -> str:
+        """Say that the chip holds another design, and what to do."""
+        held = "no model yet" if identity.digest == NO_MODEL else f"design {identity.digest}"
+        way_out = "load the bitstream of this design, or use the folder of that one"
+        if identity.grid != NO_GRID and identity.grid == self.chip.grid:
+            way_out = "write this one into it with prototile load, or --load of this driver"
+        return f"the chip on {self.name} holds {held} and not {self.chip.digest}: {way_out}"
+
+    def _write_digest(self, digest: str) -> None:
+        """Let the chip say that it holds this design."""
+        assert self.chip.image is not None
+        size = self.chip.image.shape[1]
+        places = enumerate(bytes.fromhex(digest), Identity.DIGEST_AT)
+        payloads = [(1 | place << 1 | value << 9).to_bytes(size, "little") for place, value in places]
+        self._ask(Command.WRITE, payloads, window=WRITE_WINDOW)
 
     def _check_once(self) -> None:
         if not self._checked:
@@ -1123,14 +1206,15 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
     parser.add_argument("--timeout", type=float, default=1.0, help="seconds to wait for an answer (default: 1)")
     parser.add_argument("--retries", type=int, default=4, help="how often a request is sent again (default: 4)")
     parser.add_argument("--identify", action="store_true", help="print what the chip says about itself")
+    parser.add_argument("--load", action="store_true", help="write this design's prototypes into a chip of its grid")
     parser.add_argument("--self-test", action="store_true", help="let the chip recognise its own prototypes")
     options = parser.parse_args(arguments)
     if not 0 < options.timeout < float("inf"):
         parser.error(f"--timeout must be a positive number, not {options.timeout:g}")
     if options.retries < 0:
         parser.error(f"--retries must not be negative, not {options.retries}")
-    if not (options.vectors or options.identify or options.self_test):
-        parser.error("nothing to do: name a file of vectors, or use --identify or --self-test")
+    if not (options.vectors or options.identify or options.load or options.self_test):
+        parser.error("nothing to do: name a file of vectors, or use --identify, --load or --self-test")
     try:
         chip = Chip.load(options.chip)
         vectors = read_vectors(options.vectors, chip.input_features) if options.vectors else None
@@ -1139,6 +1223,8 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
             if options.identify:
                 for name, value in vars(driver.identify()).items():
                     out.write(f"{name}: {value}\n")
+            if options.load:
+                out.write(f"written: {driver.load()} words, the chip holds design {chip.digest}\n")
             if options.self_test:
                 driver.check_self_test()
                 out.write(f"self-test passed: {_tested(chip)}\n")

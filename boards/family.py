@@ -33,7 +33,7 @@ class BlockRamShape:
         """Block RAMs of this shape that hold a memory of `depth` words of `width` bits.
 
         A memory deeper than the shape is cut into slices of `self.depth` words. The slices stand side by side, and may
-        share a block RAM as far as each can be written without touching its neighbour; and so may the parts of `granule`
+        share a block RAM as far as each can be written without touching its neighbour. So may the parts of `granule`
         bits of a word that is written in parts.
         """
         slices = -(-depth // self.depth)

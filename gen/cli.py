@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
         _add_report,
         _add_explain,
         _add_predict,
+        _add_load,
         _add_boards,
     ):
         add(commands)
@@ -151,6 +152,15 @@ def _board(command: argparse.ArgumentParser, default: str | None, text: str) -> 
 
 def _folder(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", metavar="DIR", help="design folder, as prototile convert writes it")
+
+
+def _patience(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--timeout", type=_seconds, default=1.0, metavar="S", help="seconds to wait for the board (default: 1)"
+    )
+    command.add_argument(
+        "--retries", type=_count, default=4, metavar="N", help="how often a request is sent again (default: 4)"
+    )
 
 
 def _bits(text: str) -> int | str:
@@ -238,7 +248,19 @@ def _add_convert(commands: Any) -> None:
         ("columns", "tiles of a row"),
     ):
         grid.add_argument(f"--{name}", type=int, metavar="N", help=text)
-    grid.add_argument("--memory", choices=("block", "logic"), help="where prototypes live")
+    kinds = ("block", "logic", "distributed", "single_port")
+    grid.add_argument("--memory", choices=kinds, help="where prototypes live")
+    grid.add_argument(
+        "--writable",
+        action=argparse.BooleanOptionalAction,
+        help="whether prototile load can put other prototypes into the chip (default: only if --memory is for that)",
+    )
+    grid.add_argument(
+        "--grid",
+        metavar="DIR",
+        help="a writable design whose grid this model is for: board, bits and shape are that design's, and prototile "
+        "load can put this one into its chip",
+    )
     grid.add_argument(
         "--memory-register", action=argparse.BooleanOptionalAction, help="register behind the memory: faster, larger"
     )
@@ -301,13 +323,18 @@ def _add_predict(commands: Any) -> None:
         metavar="PORT",
         help="serial port of the board, such as /dev/ttyUSB1 (default: the golden model answers)",
     )
-    command.add_argument(
-        "--timeout", type=_seconds, default=1.0, metavar="S", help="seconds to wait for the board (default: 1)"
-    )
-    command.add_argument(
-        "--retries", type=_count, default=4, metavar="N", help="how often a query is sent again (default: 4)"
-    )
+    _patience(command)
     command.add_argument("--output", metavar="FILE", help="write there instead of to stdout")
+    _json(command)
+
+
+def _add_load(commands: Any) -> None:
+    command = _command(
+        commands, "load", "Write a design's prototypes into a chip that has its grid.", ("commands", "load_chip")
+    )
+    _folder(command)
+    command.add_argument("--port", metavar="PORT", required=True, help="serial port of the board, such as /dev/ttyUSB1")
+    _patience(command)
     _json(command)
 
 

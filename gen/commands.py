@@ -75,7 +75,9 @@ def convert(options: Namespace) -> int:
             pes_per_tile=options.pes_per_tile,
             columns=options.columns,
             memory=options.memory,
+            writable=options.writable,
             memory_register=options.memory_register,
+            grid=options.grid,
         )
         choice = design.bits_choice
         if choice is not None and not choice.reached:
@@ -207,6 +209,22 @@ def predict(options: Namespace) -> int:
     return 0
 
 
+def load_chip(options: Namespace) -> int:
+    """``prototile load``."""
+    design = load(options.folder)
+    with Steps() as steps, steps.lane() as progress:
+        progress(f"Writing {design.model.prototype_count} prototypes into the chip on {options.port}")
+        with asking_board(design, options.port, timeout=options.timeout, retries=options.retries) as driver:
+            words = driver.load()
+    values = {"port": options.port, "digest": design.digest, "words": words}
+    show(
+        options,
+        values,
+        lambda: _table([("chip", f"holds design {design.digest}"), ("written", f"{words} words")]),
+    )
+    return 0
+
+
 def boards(options: Namespace) -> int:
     """``prototile boards``."""
     from prototile.boards.board import boards as all_boards
@@ -281,7 +299,8 @@ def _integers(values: NDArray[Any], shape: tuple[int, ...], largest: int) -> boo
 def verify(design: Design, core: Path, queries: Queries, stalls: Stalls | None = None) -> Verification:
     """Compare the Verilog of a design folder, compiled, with the golden model in every field."""
     golden = design.golden.decide(queries.components, queries.saturated)
-    run = VerilatedCore(design.config, [core]).run(queries.components, queries.saturated, stalls)
+    simulated = VerilatedCore(design.config, [core])
+    run = simulated.run(queries.components, queries.saturated, stalls, writes=design.first_writes)
     return compare(golden, run.records, level="rtl", cycles=run.cycles)
 
 
@@ -328,7 +347,7 @@ def bench_of(design: Design, folder: Path, options: Namespace) -> BenchResult:
     (source / CORE_FILE).parent.mkdir(parents=True)
     shutil.copyfile(core_file(folder), source / CORE_FILE)
     records = design.golden.decide(queries.components, queries.saturated)
-    write_bench(source, design.config, queries.components, queries.saturated, records)
+    write_bench(source, design.config, queries.components, queries.saturated, records, design.first_writes)
     return run_bench(source, simulator=options.simulator, build=where / "run")
 
 
@@ -345,6 +364,20 @@ def ask_board(design: Design, port: str, X: Any, *, timeout: float = 1.0, retrie
 
     Raises
     ------
+    DigestError, InputError, BoardError
+        As `asking_board`.
+    """
+    with asking_board(design, port, timeout=timeout, retries=retries) as driver:
+        records: NDArray[np.void] = driver.decide(X).astype(RECORD_DTYPE)
+    return records
+
+
+@contextmanager
+def asking_board(design: Design, port: str, *, timeout: float, retries: int) -> Iterator[Any]:
+    """The driver of the chip at a serial port; what goes wrong becomes an error of this package.
+
+    Raises
+    ------
     DigestError
         If the chip holds another design. The exit status is 2 then: it was asked the wrong chip, there is no answer.
     BoardError
@@ -354,7 +387,7 @@ def ask_board(design: Design, port: str, X: Any, *, timeout: float = 1.0, retrie
 
     try:
         with driver.Driver.open(port, chip(design), timeout=timeout, retries=retries) as connected:
-            return connected.decide(X).astype(RECORD_DTYPE)
+            yield connected
     except driver.DigestMismatch as error:
         raise DigestError(str(error)) from error
     except driver.VectorError as error:

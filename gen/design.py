@@ -22,18 +22,22 @@ from prototile.placement import Placement, place, row_occupancy
 from prototile.quantised import QuantisedModel
 from prototile.quantiser import BitsChoice, Quantiser, check_max_loss, choose_bits
 from prototile.record import Status
+from prototile.rtl.memories import STARTS_EMPTY
 from prototile.sim.golden import GoldenModel
 from prototile.sizing import Budget, Choices, size
 
 if TYPE_CHECKING:
+    from amaranth.lib.data import StructLayout
+
     from prototile.boards.board import Board
     from prototile.boards.report import BuildReport
     from prototile.sim.verilated import Run, Stalls
 
 #: Board that a design is sized for if nobody names one.
 DEFAULT_BOARD = "icebreaker"
-#: Hexadecimal digits of a digest.
+#: Hexadecimal digits of a digest, and of that of a grid.
 DIGEST_DIGITS = 32
+GRID_DIGITS = 16
 
 Progress = Callable[[str], None]
 
@@ -248,6 +252,23 @@ class Design:
             state.update(np.ascontiguousarray(array, "<f8").tobytes())
         return state.hexdigest()[:DIGEST_DIGITS]
 
+    @cached_property
+    def grid_digest(self) -> str:
+        """Digits that are the same for designs whose prototypes a chip can be given; empty if none can be written.
+
+        They tell what stays as it is then: the configuration, the prototypes' classes, and radii that are no
+        prototype's own.
+        """
+        if not self.config.writable:
+            return ""
+        state = hashlib.sha256(json.dumps(self.config.to_dict(), sort_keys=True).encode())
+        fixed: list[NDArray[Any]] = [self.quantised.labels]
+        if self.quantised.radii is not None and self.config.radii != "prototype":
+            fixed.append(self.quantised.radii)
+        for array in fixed:
+            state.update(np.ascontiguousarray(array, "<i8").tobytes())
+        return state.hexdigest()[:GRID_DIGITS]
+
     def quantise(self, X: Any) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
         """Vectors (rows, features) in the user's numbers to chip units, and the components clipped in each row.
 
@@ -345,9 +366,23 @@ class Design:
 
         return to_verilog(CoreTop(core(self.config, self.quantised.nodes)), "prototile_core")
 
+    @property
+    def first_writes(self) -> NDArray[np.void] | None:
+        """Words that must be written before the first query, `prototile.hardware.memory_writes`; None if none."""
+        from prototile.hardware import memory_writes
+
+        return memory_writes(self.config, self.quantised.nodes) if self.config.memory in STARTS_EMPTY else None
+
+    @property
+    def write_layout(self) -> StructLayout | None:
+        """Layout of a word for a memory; None if none can be written."""
+        from prototile.hardware import write_layout_of
+
+        return write_layout_of(self.config, self.quantised.nodes) if self.config.writable else None
+
     def chip_verilog(self, divisor: int) -> str:
         """Verilog of module ``prototile_chip``, which holds the core and its serial link of `divisor` clocks a bit."""
-        from prototile.boards.driver import identity_bytes
+        from prototile.boards.driver import NO_GRID, NO_MODEL, identity_bytes
         from prototile.rtl.chip import Chip
         from prototile.rtl.link.link import Link
         from prototile.verilog import to_verilog
@@ -359,7 +394,8 @@ class Design:
             record_fields=config.record_fields(),
             saturated_width=config.saturated_width,
             identity=identity_bytes(
-                digest=self.digest,
+                digest=NO_MODEL if config.memory in STARTS_EMPTY else self.digest,
+                grid=self.grid_digest or NO_GRID,
                 features=config.features,
                 bits=config.bits,
                 lanes=config.lanes,
@@ -372,6 +408,7 @@ class Design:
                 prototypes_per_pe=config.prototypes_per_pe,
             ),
             divisor=divisor,
+            write=self.write_layout,
         )
         return to_verilog(Chip(link), "prototile_chip")
 
@@ -406,7 +443,8 @@ class Design:
         with TemporaryDirectory(prefix="prototile-") as folder:
             source = Path(folder, "prototile_core.v")
             source.write_text(self.core_verilog)
-            return VerilatedCore(self.config, [source], waves=waves).run(queries, saturated, stalls)
+            core = VerilatedCore(self.config, [source], waves=waves)
+            return core.run(queries, saturated, stalls, writes=self.first_writes)
 
     def verify(self, X: Any, *, level: str = "rtl", stalls: Stalls | None = None) -> Verification:
         """Compare the generated hardware with the golden model, in every field of every record."""
@@ -422,12 +460,14 @@ class Design:
         offer = budget(target)
         figures = estimate(self.config, self.occupied, multipliers=offer.multipliers)
         cells, block_rams = offer.cells_of(figures), offer.block_rams_of(figures)
+        single_ports = offer.single_ports_for(figures.memories)
         return {
             "board": target.name,
             "device": target.part.name,
             "logic_cells": cells,
             "bram": block_rams,
             "per_pe": {"logic_cells": round(figures.pe_logic_cells * offer.cells_per_estimate, 1)},
+            **({"spram": single_ports} if single_ports else {}),
             "available": {"logic_cells": offer.logic_cells, "bram": offer.block_rams},
             "util_pct": {
                 "logic_cells": round(100 * cells / offer.logic_cells, 1),
@@ -471,7 +511,8 @@ class Design:
         from prototile.hardware import planned_memories
 
         target = find_board(board or self.board_name)
-        planned = budget(target).block_rams_for(planned_memories(self.config, self.quantised.nodes))
+        memories = planned_memories(self.config, self.quantised.nodes)
+        offer = budget(target)
         with TemporaryDirectory(prefix="prototile-") as name:
             sources = []
             for module, text in (
@@ -485,7 +526,8 @@ class Design:
                 board=target,
                 folder=Path("build", target.name) if folder is None else Path(folder),
                 options=BuildOptions(seed=seed, dsp=self.uses_dsp(target)),
-                expected_block_rams=planned,
+                expected_block_rams=offer.block_rams_for(memories),
+                expected_single_ports=offer.single_ports_for(memories),
                 use_cache=use_cache,
                 progress=progress,
             )
@@ -551,7 +593,9 @@ def convert(
     pes_per_tile: int | None = None,
     columns: int | None = None,
     memory: str | None = None,
+    writable: bool | None = None,
     memory_register: bool | None = None,
+    grid: Design | str | os.PathLike[str] | None = None,
 ) -> Design:
     """Turn a fitted model into a design for a board.
 
@@ -581,6 +625,12 @@ def convert(
         answer a cycle, for few prototypes on a large part; the shape of the grid follows, and k must be 1.
     lanes, pe_count, prototypes_per_pe, pes_per_tile, columns, memory, memory_register
         Fix what the sizing would choose; see `prototile.config.Configuration`. `pe_count` is an upper limit.
+    writable
+        Whether prototypes can be written at run time; default: only in a memory that is there for that.
+    grid
+        A writable design, or its folder, whose grid the model is for: board, bits and shape are that design's, and its
+        chip can be given the prototypes of this model. Counts, classes of the prototypes in their order, and radii that
+        are no prototype's own must be the same.
 
     Raises
     ------
@@ -598,11 +648,28 @@ def convert(
         raise InputError(f"reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}.")
     if memory_register is not None and not isinstance(memory_register, bool):
         raise InputError(f"memory_register must be True or False, not {memory_register!r}.")
+    if writable is not None and not isinstance(writable, bool):
+        raise InputError(f"writable must be True or False, not {writable!r}.")
     if max_loss is not None:
         check_max_loss(max_loss)
     if y is not None and calibration is None:
         raise InputError("y labels the calibration vectors, but there are none; pass calibration=X, or leave y out.")
+    choices = Choices(
+        reduction=reduction,
+        lanes=_count("lanes", lanes),
+        pe_count=_count("pe_count", pe_count),
+        prototypes_per_pe=_count("prototypes_per_pe", prototypes_per_pe),
+        pes_per_tile=_count("pes_per_tile", pes_per_tile),
+        columns=_count("columns", columns),
+        memory=memory,
+        writable=writable,
+        memory_register=memory_register,
+    )
     source = _prototype_model(model, trust_pickle, labels)
+    if grid is not None:
+        if choices != Choices() or bits != "auto" or max_loss is not None:
+            raise InputError("grid names a design that bits and shape come from; leave out what would choose others.")
+        return _for_grid(source, calibration, grid, board)
     choice = None
     if isinstance(bits, str):
         if bits != "auto":
@@ -613,16 +680,6 @@ def convert(
     source = source.with_bits(bits, calibration)
     quantiser = Quantiser.fit(source, calibration, bits=bits)
     quantised = quantiser.apply(source)
-    choices = Choices(
-        reduction=reduction,
-        lanes=_count("lanes", lanes),
-        pe_count=_count("pe_count", pe_count),
-        prototypes_per_pe=_count("prototypes_per_pe", prototypes_per_pe),
-        pes_per_tile=_count("pes_per_tile", pes_per_tile),
-        columns=_count("columns", columns),
-        memory=memory,
-        memory_register=memory_register,
-    )
     sized = size(quantised, budget(target), choices)
     return Design(
         model=source,
@@ -632,6 +689,48 @@ def convert(
         board_name=target.name,
         bits_choice=choice,
     )
+
+
+def _for_grid(source: PrototypeModel, calibration: Any, grid: Design | str | os.PathLike[str], board: str) -> Design:
+    """The design of a model on the grid of another design.
+
+    Raises
+    ------
+    InputError
+        If that cannot be written, or the model differs in what would stay as it is.
+    """
+    from prototile.folder import load
+
+    held = grid if isinstance(grid, Design) else load(grid)
+    config = held.config
+    if board not in (DEFAULT_BOARD, held.board_name):
+        raise InputError(f"the grid was sized for {held.board_name}, not for {board}; leave the board out.")
+    if not config.writable:
+        raise InputError(
+            "the memories of that grid cannot be written; convert its model with writable=True, and build."
+        )
+    source = source.with_bits(config.bits, calibration)
+    quantiser = Quantiser.fit(source, calibration, bits=config.bits)
+    quantised = quantiser.apply(source)
+    shape = ("lanes", "rows", "columns", "pes_per_tile", "prototypes_per_pe", "memory", "writable", "memory_register")
+    wanted = quantised.configuration(**{name: getattr(config, name) for name in shape}).to_dict()
+    # What only bounds the words of a memory may be less.
+    for name in ("entry_max", "shift_max"):
+        if 0 < wanted[name] <= getattr(config, name):
+            wanted[name] = getattr(config, name)
+    for name, value in config.to_dict().items():
+        if wanted[name] != value:
+            raise InputError(
+                f"the grid is made for {name}={value!r}, and this model has {wanted[name]!r}; give it a model of the "
+                "same shape, or build a grid for this one."
+            )
+    design = Design(model=source, quantiser=quantiser, quantised=quantised, config=config, board_name=held.board_name)
+    if design.grid_digest != held.grid_digest:
+        what = "classes of its prototypes, in their order,"
+        if np.array_equal(quantised.labels, held.quantised.labels):
+            what = "radii"
+        raise InputError(f"the {what} are not those that the grid was made for; build a grid for this model.")
+    return design
 
 
 def budget(board: Board) -> Budget:

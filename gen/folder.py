@@ -58,9 +58,10 @@ def save(design: Design, folder: Path, vectors: Any = None) -> Path:
         core = fresh / CORE_FILE
         core.parent.mkdir()
         core.write_text(design.core_verilog, encoding="utf-8")
-        for module, text in interface_verilog(design.config, design.digest).items():
+        for module, text in interface_verilog(design.config, design.digest, design.write_layout).items():
             core.with_name(f"{module}.v").write_text(text, encoding="utf-8")
-        write_bench(fresh, design.config, queries, saturated, design.golden.decide(queries, saturated))
+        records = design.golden.decide(queries, saturated)
+        write_bench(fresh, design.config, queries, saturated, records, design.first_writes)
         write_driver(design, fresh / DRIVER_FOLDER)
         (fresh / README_FILE).write_text(_readme(design), encoding="utf-8")
         write_report(fresh, design, converted(design))
@@ -141,7 +142,8 @@ def usual_port(board: Board) -> str:
 
 def chip(design: Design) -> Any:
     """What a host must know of the chip: `prototile.boards.driver.Chip`."""
-    from prototile.boards.driver import Chip
+    from prototile.boards.driver import NO_GRID, Chip
+    from prototile.hardware import memory_image
 
     model = design.model
     exemplars = design.quantised.exemplars
@@ -165,6 +167,8 @@ def chip(design: Design) -> Any:
         reject=model.reject,
         rejects=model.reject is not None,
         prototypes=exemplars,
+        grid=design.grid_digest or NO_GRID,
+        image=memory_image(design.config, design.quantised.nodes) if design.config.writable else None,
         self_test=tuple(np.where(tested, answers["prototype"], Chip.UNTESTED).tolist()),
     )
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from amaranth.lib.data import StructLayout
 from numpy.typing import NDArray
 
 from prototile.config import Configuration, bit_count
@@ -12,6 +13,7 @@ from prototile.placement import Placement, place, row_occupancy
 from prototile.rtl.collector import Tables
 from prototile.rtl.core import Core
 from prototile.rtl.grid import GridShape, TileImage
+from prototile.rtl.link.protocol import byte_count, image_layout
 from prototile.rtl.parallel import ParallelCore, ParallelShape, Prototype
 from prototile.rtl.record import RecordShape
 
@@ -158,6 +160,27 @@ def memory_writes(config: Configuration, nodes: Nodes) -> NDArray[np.void]:
     for chunk in range(chunks):
         writes["data"][:, :, chunk] = (data >> (chunk * _CHUNK_BITS)) & ((1 << _CHUNK_BITS) - 1)
     return writes.ravel()
+
+
+def write_layout_of(config: Configuration, nodes: Nodes) -> StructLayout:
+    """Layout of a word for a memory of the grid."""
+    return grid_shape(config, place(config, np.asarray(nodes.labels, dtype=np.int64))).write
+
+
+def memory_image(config: Configuration, nodes: Nodes) -> NDArray[np.uint8]:
+    """`memory_writes` as the link takes them, (writes, bytes): `prototile.rtl.link.protocol.image_layout`."""
+    writes = memory_writes(config, nodes)
+    layout = image_layout(write_layout_of(config, nodes))
+    columns = [np.zeros((len(writes), 1), dtype=np.uint8)]
+    for name, field in layout["written"].shape["memory"].shape:
+        width = field.width
+        chunks = writes["data"] if name == "data" else writes[name][:, None]
+        bits = chunks[:, :, None] >> np.arange(_CHUNK_BITS if name == "data" else width, dtype=chunks.dtype) & 1
+        columns.append(bits.reshape(len(writes), -1)[:, :width].astype(np.uint8))
+    packed = np.packbits(np.concatenate(columns, axis=1), axis=1, bitorder="little")
+    image = np.zeros((len(writes), byte_count(layout.size)), dtype=np.uint8)
+    image[:, : packed.shape[1]] = packed
+    return image
 
 
 def _tile_image(config: Configuration, words: NDArray[np.object_], held: NDArray[np.int64]) -> TileImage:

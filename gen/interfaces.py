@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from amaranth.lib.data import StructLayout
+
 from prototile.config import Configuration
 from prototile.rtl.bus.axi_lite import AxiLite
 from prototile.rtl.bus.axi_stream import AxiStream
@@ -38,8 +40,15 @@ def register_map(config: Configuration, digest: str) -> RegisterMap:
     )
 
 
-def interface_verilog(config: Configuration, digest: str) -> dict[str, str]:
+def interface_verilog(config: Configuration, digest: str, write: StructLayout | None = None) -> dict[str, str]:
     """Verilog of all bus interfaces of a design, by the name of the module; each needs ``prototile_core`` beside it.
+
+    Parameters
+    ----------
+    config, digest
+        The design's.
+    write
+        Layout of a word for a memory, where these can be written.
 
     Raises
     ------
@@ -52,8 +61,9 @@ def interface_verilog(config: Configuration, digest: str) -> dict[str, str]:
             word_width=config.word_width,
             saturated_width=config.saturated_width,
             record_fields=config.record_fields(),
+            write=write,
         ),
-        AXI_LITE: AxiLite(map_),
-        WISHBONE: Wishbone(map_),
+        AXI_LITE: AxiLite(map_, write),
+        WISHBONE: Wishbone(map_, write),
     }
     return to_verilog_files(components)

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.core import Core
 from prototile.rtl.parallel import ParallelCore
+from prototile.rtl.writing import connect_write, write_ports
 
 
 class CoreTop(wiring.Component):
@@ -20,8 +21,6 @@ class CoreTop(wiring.Component):
         self.core = core
         query, record = core.query.payload.shape(), core.record.payload.shape()
         self.writable = isinstance(core, Core) and core.shape.writable
-        write = core.write.payload.shape() if self.writable else ()
-        ports = {"write_valid": In(1), "write_ready": Out(1)} if self.writable else {}
         super().__init__(
             {
                 "query_valid": In(1),
@@ -30,8 +29,7 @@ class CoreTop(wiring.Component):
                 "record_valid": Out(1),
                 "record_ready": In(1),
                 **{f"record_{name}": Out(field.shape) for name, field in record},
-                **ports,
-                **{f"write_{name}": In(field.shape) for name, field in write},
+                **write_ports(core.write.payload.shape() if self.writable else None),
             }
         )
 
@@ -49,7 +47,5 @@ class CoreTop(wiring.Component):
         for name, _ in core.record.payload.shape():
             m.d.comb += getattr(self, f"record_{name}").eq(core.record.payload[name])
         if self.writable:
-            m.d.comb += [core.write.valid.eq(self.write_valid), self.write_ready.eq(core.write.ready)]
-            for name, _ in core.write.payload.shape():
-                m.d.comb += core.write.payload[name].eq(getattr(self, f"write_{name}"))
+            connect_write(m, self, core.write)
         return m

@@ -84,6 +84,7 @@ def write_bench(
     queries: NDArray[np.integer[Any]],
     saturated: NDArray[np.integer[Any]],
     records: NDArray[np.void],
+    writes: NDArray[np.void] | None = None,
 ) -> Path:
     """Write ``tb/`` into a design folder, in place of one that is there; the same input gives the same bytes.
 
@@ -97,6 +98,8 @@ def write_bench(
     saturated : (rows,) counts of clipped components
     records : (rows,) `RECORD_DTYPE`
         What the core must answer, from the golden model.
+    writes
+        Words that must be in the memories first, `prototile.hardware.memory_writes`; None if they are there at start.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def write_bench(
     with tempfile.TemporaryDirectory(prefix=".tb-", dir=folder) as scratch:
         draft = Path(scratch, "tb")
         draft.mkdir()
-        for name, text in _contents(config, queries, saturated, records).items():
+        for name, text in _contents(config, queries, saturated, records, writes).items():
             (draft / name).write_text(text, encoding="utf-8", newline="\n")
         target = folder / "tb"
         if target.exists():
@@ -145,6 +148,7 @@ def _contents(
     queries: NDArray[np.integer[Any]],
     saturated: NDArray[np.integer[Any]],
     records: NDArray[np.void],
+    writes: NDArray[np.void] | None,
 ) -> dict[str, str]:
     """Text of each file by its name."""
     templates = files("prototile.sim").joinpath("templates", "tb")
@@ -156,6 +160,8 @@ def _contents(
     names = [name for name, _, _ in config.record_fields()]
     expected = [dict(zip(names, map(int, record), strict=True)) for record in records[names].tolist()]
     description = _description(config) | {"tests": announced_tests(texts["test_core.py"])}
+    if config.writable:
+        texts["writes.json"] = _json_rows([] if writes is None else _words(writes))
     return texts | {
         "bench.json": json.dumps(description, indent=2) + "\n",
         "vectors.json": _json_rows(vectors),
@@ -185,6 +191,13 @@ def _description(config: Configuration) -> dict[str, Any]:
         "clock_period_ns": _CLOCK_PERIOD_NS,
         "reset": {"port": "rst", "active": "high", "synchronous": True, "cycles": 1},
     }
+
+
+def _words(writes: NDArray[np.void]) -> Iterable[dict[str, int]]:
+    """Words for memories, each as ports and their values."""
+    for write in writes:
+        data = sum(int(chunk) << 32 * place for place, chunk in enumerate(write["data"]))
+        yield {name: int(write[name]) for name in ("row", "column", "element", "address")} | {"data": data}
 
 
 def _json_rows(rows: Iterable[dict[str, Any]]) -> str:

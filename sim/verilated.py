@@ -173,7 +173,7 @@ def compiled(
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    log.unlink()
+    log.unlink(missing_ok=True)  # another process compiles the same, and was faster
     for path in (fresh / "obj").iterdir():
         if path.name != "simulation":
             path.unlink()

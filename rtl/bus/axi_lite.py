@@ -1,13 +1,14 @@
 """The core as a slave of an AXI4-Lite bus."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.bus.clocking import drive_sync
 from prototile.rtl.bus.register_map import ADDRESS_WIDTH, REGISTER_WIDTH, RegisterMap
 from prototile.rtl.bus.registers import Registers
 from prototile.rtl.instance import core_instance
+from prototile.rtl.writing import write_ports, write_stream
 
 
 class AxiLite(wiring.Component):
@@ -21,6 +22,8 @@ class AxiLite(wiring.Component):
     ----------
     map_
         The register map.
+    write
+        Layout of a word for a memory of the core, whose ports are shown as they are; None if there are none.
 
     Attributes
     ----------
@@ -35,10 +38,12 @@ class AxiLite(wiring.Component):
     #: Responses of the standard.
     OKAY, SLVERR = 0b00, 0b10
 
-    def __init__(self, map_: RegisterMap):
+    def __init__(self, map_: RegisterMap, write: data.StructLayout | None = None):
         self.map = map_
+        self.write = write
         super().__init__(
-            {
+            write_ports(write)
+            | {
                 "aclk": In(1),
                 "aresetn": In(1),
                 "s_axi_awaddr": In(ADDRESS_WIDTH),
@@ -68,7 +73,7 @@ class AxiLite(wiring.Component):
         m = Module()
         drive_sync(m, clock=self.aclk, reset=~self.aresetn)
         m.submodules.registers = registers = Registers(self.map)
-        m.submodules.core = core_instance(registers.query, registers.record)
+        m.submodules.core = core_instance(registers.query, registers.record, write_stream(m, self, self.write))
         m.d.comb += self.irq.eq(registers.irq)
         self._write(m, registers)
         self._read(m, registers)

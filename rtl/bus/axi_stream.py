@@ -8,6 +8,7 @@ from prototile.rtl.bus.clocking import drive_sync
 from prototile.rtl.checks import positive
 from prototile.rtl.instance import core_instance
 from prototile.rtl.layout import TAG_WIDTH, query_layout, record_layout
+from prototile.rtl.writing import write_ports, write_stream
 
 
 def byte_width(width: int) -> int:
@@ -38,6 +39,8 @@ class AxiStream(wiring.Component):
         Bits of a word of the query, and of the count of clipped components.
     record_fields
         Name, width, and whether signed, of each field of the record, least significant first.
+    write
+        Layout of a word for a memory of the core, whose ports are shown as they are; None if there are none.
 
     Attributes
     ----------
@@ -56,15 +59,24 @@ class AxiStream(wiring.Component):
         ``m_axis_tlast`` is always high.
     """
 
-    def __init__(self, *, word_width: int, saturated_width: int, record_fields: tuple[tuple[str, int, bool], ...]):
+    def __init__(
+        self,
+        *,
+        word_width: int,
+        saturated_width: int,
+        record_fields: tuple[tuple[str, int, bool], ...],
+        write: data.StructLayout | None = None,
+    ):
         positive(word_width=word_width, saturated_width=saturated_width)
         self.word_width = word_width
         self.saturated_width = saturated_width
         self.record_fields = record_fields
         self.user = user_layout(saturated_width)
         self.record = packed_record_layout(record_fields)
+        self.write = write
         super().__init__(
-            {
+            write_ports(write)
+            | {
                 "aclk": In(1),
                 "aresetn": In(1),
                 "s_axis_tdata": In(byte_width(word_width)),
@@ -85,7 +97,7 @@ class AxiStream(wiring.Component):
         drive_sync(m, clock=self.aclk, reset=~self.aresetn)
         query = stream.Signature(query_layout(self.word_width, self.saturated_width)).create()
         record = stream.Signature(record_layout(self.record_fields)).create()
-        m.submodules.core = core_instance(query, record)
+        m.submodules.core = core_instance(query, record, write_stream(m, self, self.write))
         user = data.View(self.user, self.s_axis_tuser)
         m.d.comb += [
             query.payload.data.eq(self.s_axis_tdata),

@@ -1,13 +1,14 @@
 """The core as a slave of a Wishbone bus."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.bus.clocking import drive_sync
 from prototile.rtl.bus.register_map import ADDRESS_WIDTH, REGISTER_WIDTH, RegisterMap
 from prototile.rtl.bus.registers import Registers
 from prototile.rtl.instance import core_instance
+from prototile.rtl.writing import write_ports, write_stream
 
 
 class Wishbone(wiring.Component):
@@ -21,6 +22,8 @@ class Wishbone(wiring.Component):
     ----------
     map_
         The register map.
+    write
+        Layout of a word for a memory of the core, whose ports are shown as they are; None if there are none.
 
     Attributes
     ----------
@@ -35,10 +38,12 @@ class Wishbone(wiring.Component):
         High while a record is valid and the interrupt enabled.
     """
 
-    def __init__(self, map_: RegisterMap):
+    def __init__(self, map_: RegisterMap, write: data.StructLayout | None = None):
         self.map = map_
+        self.write = write
         super().__init__(
-            {
+            write_ports(write)
+            | {
                 "wb_clk_i": In(1),
                 "wb_rst_i": In(1),
                 "wb_adr_i": In(ADDRESS_WIDTH),
@@ -58,7 +63,7 @@ class Wishbone(wiring.Component):
         m = Module()
         drive_sync(m, clock=self.wb_clk_i, reset=self.wb_rst_i)
         m.submodules.registers = registers = Registers(self.map)
-        m.submodules.core = core_instance(registers.query, registers.record)
+        m.submodules.core = core_instance(registers.query, registers.record, write_stream(m, self, self.write))
         data = Signal(REGISTER_WIDTH, reset_less=True)
         # In the cycle of its answer a transfer still has its strobe.
         begins = self.wb_cyc_i & self.wb_stb_i & ~self.wb_ack_o & ~self.wb_err_o

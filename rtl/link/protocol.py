@@ -12,7 +12,8 @@ this (32); numbers are little-endian. A response has the request's command with 
 | `ERROR`     |                                                        | a `Fault` (8)                                 |
 
 Components and the fields of the record are packed without gaps, least significant bit first, and zeros fill the last
-byte. `WRITE` is only known to a chip whose memories can be written; its payload is `image_layout`. A request whose numbers do not fit their fields in the chip, or that is not filled with zeros, is damaged.
+byte. `WRITE` is only known to a chip whose memories can be written; its payload is `image_layout`. A request whose
+numbers do not fit their fields in the chip, or that is not filled with zeros, is damaged.
 """
 
 from amaranth.lib import data, enum

@@ -30,6 +30,8 @@ BENCH = json.loads((FOLDER / "bench.json").read_text())
 COUNT = int(os.environ.get("PROTOTILE_COUNT") or 0) or None
 VECTORS = json.loads((FOLDER / "vectors.json").read_text())[:COUNT]
 EXPECTED = json.loads((FOLDER / "expected.json").read_text())[:COUNT]
+#: Words that the memories must hold first, of a core where they can be written; None where they cannot.
+WRITES = json.loads(file.read_text()) if (file := FOLDER / "writes.json").exists() else None
 SEED = int(os.environ.get("PROTOTILE_SEED") or 1)
 
 WORDS: int = BENCH["words"]
@@ -364,8 +366,11 @@ class Environment:
         cocotb.log.info("seed %d, %d vectors", SEED, len(VECTORS))
         Clock(self.dut.clk, PERIOD_NS, "ns").start(start_high=False)
         self.dut.record_ready.value = 0
+        if WRITES is not None:
+            self.dut.write_valid.value = 0
         await FallingEdge(self.dut.clk)
         await self.reset()
+        await self.write_memories()
         cocotb.start_soon(self.driver.run())
         cocotb.start_soon(self.monitor.run())
         return self
@@ -378,6 +383,20 @@ class Environment:
         self.scoreboard.forget()
         await self.cycles(cycles)
         self.dut.rst.value = 0
+
+    async def write_memories(self) -> None:
+        """Put all words into the memories. No reset takes them away again, so the first test does it for all."""
+        global WRITES
+        for word in WRITES or []:
+            for name, value in word.items():
+                getattr(self.dut, f"write_{name}").value = value
+            self.dut.write_valid.value = 1
+            await ReadOnly()
+            assert read(self.dut.write_ready), "a core without a query takes no word"
+            await FallingEdge(self.dut.clk)
+        if WRITES:
+            self.dut.write_valid.value = 0
+            WRITES = []
 
     async def cycles(self, count: int) -> None:
         """Wait for so many falling edges."""

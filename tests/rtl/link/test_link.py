@@ -632,7 +632,8 @@ WRITE = write_layout(row_width=2, column_width=0, element_width=2, address_width
 
 def word(row, column, element, address, data):
     image = row << 1 | column << 3 | element << 4 | address << 6 | data << 13
-    return image.to_bytes(4, "little"), dict(row=row, column=column, element=element, address=address, data=data)
+    fields = {"row": row, "column": column, "element": element, "address": address, "data": data}
+    return image.to_bytes(4, "little"), fields
 
 
 def byte_of_identity(index, value):
