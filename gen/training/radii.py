@@ -31,25 +31,33 @@ def rce_radii(distances: Integers, is_own: NDArray[np.bool_], limit: int) -> Int
     return np.minimum(nearest, limit)
 
 
-def quantile_radius(distances: Integers, coverage: float) -> int:
-    """The radius within which a new sample lies with the probability `coverage`.
+def quantile_radii(to_classes: Integers, scales: NDArray[np.float64], coverage: float) -> Integers:
+    """Radii per class such that a new sample lies in a field of some class with the probability `coverage`.
 
     Parameters
     ----------
-    distances
-        Of samples that training has not seen to their nearest prototype, shape (samples,).
+    to_classes
+        Distances of samples that training has not seen to the nearest prototype of each class, shape (samples,
+        classes).
+    scales
+        How wide each class is against the others, positive, shape (classes,).
     coverage
         Share between 0 and 1.
 
     Returns
     -------
-    int
-        One more than the distance of rank ``ceil((samples + 1) * coverage)``, as a prototype fires if
-        ``distance < radius``. The rank makes the probability hold on average over calibration samples (Vovk et al.,
-        2005); where it is beyond the last sample the farthest one is taken.
+    ndarray of shape (classes,)
+        ``scales`` times one common factor: the smallest with which ``ceil((samples + 1) * coverage)`` of the samples
+        lie inside. The rank makes the probability hold on average over calibration samples (Vovk et al., 2005); where
+        it is beyond the last sample, all lie inside. A prototype fires if ``distance < radius``.
     """
-    rank = min(math.ceil((len(distances) + 1) * coverage), len(distances))
-    return int(np.sort(distances)[max(rank, 1) - 1]) + 1
+    scores = (to_classes / scales).min(axis=1)
+    rank = min(math.ceil((len(scores) + 1) * coverage), len(scores))
+    last = int(np.argsort(scores, kind="stable")[rank - 1])
+    nearest = int((to_classes[last] / scales).argmin())
+    # In this order of operations the class that decides has exactly the distance that decided.
+    radii: Integers = np.floor(to_classes[last, nearest] * (scales / scales[nearest])).astype(np.int64) + 1
+    return radii
 
 
 def held_out(classes: Integers, share: float, random: np.random.RandomState) -> NDArray[np.bool_]:
