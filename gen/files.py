@@ -41,10 +41,11 @@ _SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive", "step_
 _KEYS = _ARRAY_KEYS + _SCALAR_KEYS
 _PICKLES = (".pkl", ".pickle", ".joblib")
 #: Types in .skops files beyond those that skops trusts itself: scikit-learn's search trees, which nothing here ever
-#: asks, the distances that belong to them, sparse matrices, whose indices are checked before they are unpacked, and
-#: decision trees, which `check_trees` looks at and nothing asks. Restoring them stores arrays and runs no code of the
-#: file.
+#: asks, the distances that belong to them, sparse matrices, whose indices are checked before they are unpacked,
+#: decision trees, which `check_trees` looks at and nothing asks, and this package's own classifier, whose arrays are
+#: checked as any user's. Restoring them stores arrays and runs no code of the file.
 KNOWN_SAFE_TYPES = (
+    "prototile.training.classifier.PrototypeGridClassifier",
     "scipy.sparse._csr.csr_array",
     "scipy.sparse._csr.csr_matrix",
     "sklearn.metrics._dist_metrics.ChebyshevDistance64",

@@ -3,6 +3,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -81,6 +82,24 @@ def test_the_hardware_answers_alike():
 def test_pipelines_in_front():
     pipeline = make_pipeline(StandardScaler(), grid()).fit(X, NAMES)
     assert (pt.convert(pipeline).predict(QUERIES) == pipeline.predict(QUERIES)).mean() > 0.999
+
+
+@pytest.mark.parametrize("parameters", [{}, {"radii": "quantile", "random_state": np.random.RandomState(0)}], ids=str)
+def test_files_of_skops(parameters, tmp_path):
+    pipeline = make_pipeline(StandardScaler(), grid(**parameters).fit(StandardScaler().fit_transform(X), NAMES))
+    pipeline[0].fit(X)
+    skops.io.dump(pipeline, tmp_path / "model.skops")
+    design = pt.convert(tmp_path / "model.skops")
+    assert (design.decide(QUERIES) == pt.convert(pipeline).decide(QUERIES)).all()
+
+
+def test_files_of_skops_with_other_arrays_are_refused(tmp_path):
+    for name, value in (("prototypes_", np.full((6, 13), 16)), ("scale_", np.ones(3)), ("shifts_", np.full(13, 90))):
+        classifier = grid().fit(X, NAMES)
+        setattr(classifier, name, value)
+        skops.io.dump(classifier, tmp_path / "model.skops")
+        with pytest.raises(pt.PrototileError, match=r"model\.skops"):
+            pt.convert(tmp_path / "model.skops")
 
 
 def test_other_bits_than_those_of_training_are_refused():
