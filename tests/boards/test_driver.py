@@ -63,6 +63,7 @@ PROTOTYPES = np.array(
 )
 LABEL_INDICES = [0, 1, 2, 1, 0]
 DIGEST = "00112233445566778899aabbccddeeff"
+GRID = "8899aabbccddeeff"
 TIMEOUT = 0.15
 
 
@@ -96,6 +97,7 @@ def identity(**changes):
         "columns": 2,
         "pes_per_tile": 3,
         "prototypes_per_pe": 1,
+        "grid": GRID,
     }
     return values | changes
 
@@ -387,7 +389,9 @@ def test_labels_are_the_users():
 
 def test_identity_is_read_as_it_was_written():
     data = identity_bytes(**identity(metric="l2", rows=300))
-    assert data == bytes.fromhex("01" + DIGEST + "0500 04 0200 01 0500 0300 2c01 0200 0300 0100".replace(" ", ""))
+    assert data == bytes.fromhex(
+        "02" + DIGEST + GRID + "0500 04 0200 01 0500 0300 2c01 0200 0300 0100".replace(" ", "")
+    )
     assert vars(Identity.unpack(data)) == identity(metric="l2", rows=300)
     with talking() as (driver, _):
         assert vars(driver.identify()) == identity()
@@ -408,8 +412,8 @@ def test_what_no_identity_can_hold_is_refused(change, message):
 
 
 def test_an_identity_of_another_version_is_refused():
-    with pytest.raises(RefusedError, match="version 2 with 35 bytes and this driver reads version 1"):
-        Identity.unpack(b"\x02" + identity_bytes(**identity())[1:])
+    with pytest.raises(RefusedError, match="version 1 with 43 bytes and this driver reads version 2"):
+        Identity.unpack(b"\x01" + identity_bytes(**identity())[1:])
 
 
 def test_another_design_gets_no_query():

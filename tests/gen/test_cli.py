@@ -643,11 +643,11 @@ def test_chip_with_another_design_is_not_asked(refuse, folder, vectors, small_de
 
     def answer(frame):
         asked.append(frame.command)
-        return identity(small_design, "0" * 32)
+        return identity(small_design, "1" * 32)
 
     connect(monkeypatch, answer)
     sentence = refuse("predict", folder, vectors, "--port", "the board")
-    assert f"holds design {'0' * 32} and not {small_design.digest}" in sentence
+    assert f"holds design {'1' * 32} and not {small_design.digest}" in sentence
     assert set(asked) == {driver.Command.IDENTIFY}
 
 

@@ -83,7 +83,7 @@ def test_the_digest_covers_the_reject_label():
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"memory": "foo"}, "memory must be one of block, logic, not 'foo'"),
+        ({"memory": "foo"}, "memory must be one of block, logic, distributed, single_port, not 'foo'"),
         ({"memory_register": 0}, "memory_register must be True or False, not 0"),
         ({"board": None}, "board must be the name of a board, not None"),
     ],
