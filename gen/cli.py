@@ -232,18 +232,6 @@ def _add_convert(commands: Any) -> None:
     )
     command.add_argument("--max-loss", type=float, metavar="SHARE", help="what --bits auto may lose (default: 0.005)")
     _board(command, "icebreaker", "board to size the grid for (default: icebreaker)")
-    command.add_argument(
-        "--prototypes",
-        type=_count,
-        metavar="N",
-        help="condense a model of samples to N prototypes, and show what that costs on samples held out",
-    )
-    command.add_argument(
-        "--condense",
-        choices=("kmeans", "kmedoids", "lvq", "condensed", "edited"),
-        metavar="METHOD",
-        help="how: kmeans (default), kmedoids, lvq, condensed or edited; the last two need no --prototypes",
-    )
     command.add_argument("--trust-pickle", action="store_true", help="load pickle files, which can run any code")
     grid = command.add_argument_group("shape of the grid", "What is left out is chosen: the fastest grid that fits.")
     grid.add_argument(

@@ -25,7 +25,6 @@ from prototile.design import convert as convert_model
 from prototile.errors import BoardError, DigestError, InputError, ModelFileError
 from prototile.files import load_labels, load_model, load_vectors
 from prototile.folder import BENCH_VECTORS, CORE_FILE, check_place, chip, load
-from prototile.model import PrototypeModel
 from prototile.record import RECORD_DTYPE, Status
 from prototile.report import Values, benched, built, doubts, read_report, simulated, update_report, write_whole
 from prototile.sim.bench import BenchResult, Case, choose_vectors, publish, run_bench, write_bench
@@ -58,9 +57,6 @@ def convert(options: Namespace) -> int:
             model = load_model(options.model, trust_pickle=options.trust_pickle, labels=labels)
         for warning in told:
             steps.note(str(warning.message))
-        if options.prototypes is not None or options.condense is not None:
-            progress(f"Condensing {model.prototype_count} samples")
-            model = _condensed(model, options, steps)
         X, y = (None, None) if options.calibration is None else load_vectors(options.calibration, model.input_features)
         y = None if y is None else match_labels(y, model.classes, options.calibration)
         bench = X if options.vectors is None else load_vectors(options.vectors, model.input_features)[0]
@@ -92,25 +88,6 @@ def convert(options: Namespace) -> int:
     values = read_report(folder)
     show(options, values, lambda: summary(values), [("written to", str(folder))])
     return 0
-
-
-def _condensed(model: PrototypeModel, options: Namespace, steps: Steps) -> PrototypeModel:
-    """The model with few prototypes; the notes tell what each number of them costs."""
-    from prototile.training.condensing import TRAINED_BITS, condense
-
-    condensed = condense(
-        model,
-        count=options.prototypes,
-        method=options.condense or "kmeans",
-        bits=TRAINED_BITS if options.bits == "auto" else options.bits,
-    )
-    found = condensed.condensation
-    assert found is not None
-    steps.note(f"Condensed by {found.condensed_by}; accuracy on {found.measured_on}:")
-    steps.note(f"  {found.samples:>7} samples     {100 * found.accuracy_before:5.1f} %")
-    for count, share in zip(found.curve_prototypes, found.curve_accuracies, strict=True):
-        steps.note(f"  {count:>7} prototypes  {100 * share:5.1f} %")
-    return condensed
 
 
 def simulate(options: Namespace) -> int:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from prototile.archives import check_archive, check_file, read_npy, read_npz, safetensors_bytes
 from prototile.arrays import Matrix, to_matrix
-from prototile.condensation import Condensation
 from prototile.errors import InputError, ModelFileError, PrototileError
 from prototile.frontends import to_prototype_model
 from prototile.frontends.prosemble import METADATA, prosemble_file
@@ -26,16 +25,11 @@ from prototile.tables import Table, read_table
 
 _LEVELS_KEYS = ("offset", "step", "open_ended")
 _SCORES_KEYS = ("intercepts", "cuts", "constants", "curvatures", "centres")
-_CONDENSATION_KEYS = (
-    *("condensed_by", "members", "accuracy_before", "accuracy_after", "measured_on"),
-    *("curve_prototypes", "curve_accuracies"),
-)
 _OPTIONAL_KEYS = ("curvatures", "centres")
 _PARTS = {
     "preprocess": (AffineMap, ("scale", "shift")),
     "levels": (Levels, _LEVELS_KEYS),
     "original": (AdditiveScores, _SCORES_KEYS),
-    "condensation": (Condensation, _CONDENSATION_KEYS),
 }
 #: What stands in for the first of them in a file with a matrix.
 _MATRIX_PART = {"preprocess": (MatrixMap, ("matrix", "shift"))}
@@ -430,8 +424,6 @@ def _values(model: PrototypeModel) -> dict[str, Any]:
         values["step_per_feature"] = True
     if model.bits is not None:
         values["bits"] = model.bits
-    if model.condensation is not None:
-        values |= {name: getattr(model.condensation, name) for name in _CONDENSATION_KEYS}
     if model.levels is not None:
         values |= {name: getattr(model.levels, name) for name in _LEVELS_KEYS}
     if model.original is not None:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prototile.arrays import Matrix, check_columns, frozen, to_array, to_matrix, to_numbers
-from prototile.condensation import Condensation
 from prototile.config import MAX_K, METRICS
 from prototile.distances import distances
 from prototile.errors import InputError, UnsupportedModelError
@@ -373,9 +372,6 @@ class PrototypeModel:
     bits
         Bits of a component that a model in chip units was trained for, 1 to 16, for l1, l2 and linf. Vectors are
         rounded and clipped to these levels as part of the model. None: what prototypes and calibration data need.
-    condensation
-        What the prototypes were made from and which samples each stands for, as `prototile.condense` tells it. It plays
-        no part in an answer. None: not known.
 
     Attributes
     ----------
@@ -422,7 +418,6 @@ class PrototypeModel:
     original: AdditiveScores | None
     maker: TableMaker | None
     bits: int | None
-    condensation: Condensation | None
 
     def __init__(
         self,
@@ -445,7 +440,6 @@ class PrototypeModel:
         original: AdditiveScores | None = None,
         maker: TableMaker | None = None,
         bits: int | None = None,
-        condensation: Condensation | None = None,
     ) -> None:
         known = canonical_metric(metric)
         points = checked_values(prototypes, known)
@@ -475,7 +469,6 @@ class PrototypeModel:
             _check_steps(known, points, radii, min_margin)
         _check_tables(known, points, levels, original)
         _check_bits(bits, known, points)
-        _check_condensation(condensation, len(points))
         values = {
             "prototypes": frozen(points),
             "labels": frozen(names),
@@ -499,7 +492,6 @@ class PrototypeModel:
             "original": original,
             "maker": maker,
             "bits": None if bits is None else int(bits),
-            "condensation": condensation,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -875,16 +867,6 @@ def _check_steps(metric: str, points: Matrix, radii: Any, min_margin: Any) -> No
             "radii and min_margin need one unit of distance, which there is not with step_per_feature; leave them out,"
             " or use one step."
         )
-
-
-def _check_condensation(condensation: Any, prototypes: int) -> None:
-    if condensation is None:
-        return
-    if not isinstance(condensation, Condensation):
-        raise InputError(f"condensation must be a Condensation or None, not {condensation!r}.")
-    largest = int(condensation.members.max())
-    if largest >= prototypes:
-        raise InputError(f"members name the prototype {largest}, but there are only {prototypes}.")
 
 
 def _check_bits(bits: Any, metric: str, points: Matrix) -> None:

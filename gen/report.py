@@ -75,15 +75,6 @@ _SOMETIMES: tuple[dict[str, Any], ...] = (
     {"fmax_mhz": _NUMBER},
     {"multipliers": {"count": int, "in": str}},
     {"tool_versions": dict},
-    {
-        "condensed": {
-            "method": str,
-            "samples": int,
-            "accuracy": {"samples": _NUMBER, "prototypes": _NUMBER},
-            "measured_on": str,
-            "curve": list,
-        }
-    },
 )
 
 #: Figures by their names; what was not measured is absent.
@@ -108,7 +99,6 @@ def converted(design: Design) -> Values:
             "radii": config.radii,
             "min_margin": model.min_margin,
         },
-        **_condensed(design),
         "grid": {
             "rows": config.rows,
             "columns": config.columns,
@@ -130,23 +120,6 @@ def converted(design: Design) -> Values:
         "available": target.part.available.to_dict(),
         "target_mhz": target.clock_mhz,
         "estimated": _estimated(design, target),
-    }
-
-
-def _condensed(design: Design) -> Values:
-    """That the prototypes stand for more samples, and what that cost; empty if they do not, as far as is known."""
-    found = design.model.condensation
-    if found is None:
-        return {}
-    points = zip(found.curve_prototypes.tolist(), found.curve_accuracies.tolist(), strict=True)
-    return {
-        "condensed": {
-            "method": found.condensed_by,
-            "samples": found.samples,
-            "accuracy": {"samples": round(found.accuracy_before, 4), "prototypes": round(found.accuracy_after, 4)},
-            "measured_on": found.measured_on,
-            "curve": [{"prototypes": count, "accuracy": round(share, 4)} for count, share in points],
-        }
     }
 
 

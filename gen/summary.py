@@ -26,15 +26,7 @@ _RESOURCES = {
 def summary(values: dict[str, Any]) -> Table:
     """The figures of ``report.json``."""
     table = _table(f"{values['stage']} for {values['board']} ({values['device']})")
-    figures = [
-        _model(values),
-        *_condensed(values),
-        *_quality(values),
-        _grid(values),
-        _cycles(values),
-        *_times(values),
-        *_resources(values),
-    ]
+    figures = [_model(values), *_quality(values), _grid(values), _cycles(values), *_times(values), *_resources(values)]
     for name, text in figures:
         table.add_row(name, _text(text))
     return table
@@ -66,11 +58,6 @@ def explanation_table(explanation: Explanation, labels: list[str], *, most: int 
     table = _table("")
     for name, line in _standing(explanation):
         table.add_row(name, _text(line))
-    if explanation.stands_for is not None:
-        rows = explanation.stands_for[:most].tolist()
-        shown = ", ".join(map(str, rows)) + (", ..." if len(explanation.stands_for) > most else "")
-        noun = _count(len(explanation.stands_for), "training sample")
-        table.add_row("stands for", _text(f"{noun}{': rows ' if rows else ''}{shown}"))
     if explanation.saturated:
         names = [labels[at] for at in explanation.clipped[:most]] + ["..."] * (explanation.saturated > most)
         noun = _count(explanation.saturated, "component")
@@ -160,15 +147,6 @@ def _model(values: dict[str, Any]) -> tuple[str, str]:
     # Reports of older designs name no neighbours.
     voters = f", {model['k']} neighbours vote" if model.get("k", 1) > 1 else ""
     return "model", f"{sizes}, {model['metric']}{voters}"
-
-
-def _condensed(values: dict[str, Any]) -> list[tuple[str, str]]:
-    if "condensed" not in values:
-        return []
-    found = values["condensed"]
-    before, after = percent(found["accuracy"]["samples"]), percent(found["accuracy"]["prototypes"])
-    text = f"{found['method']}, from {number(found['samples'])} samples: accuracy {after} instead of {before}"
-    return [("condensed", f"{text} on {found['measured_on']}")]
 
 
 def _grid(values: dict[str, Any]) -> tuple[str, str]:
