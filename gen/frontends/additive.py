@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prototile.errors import InputError, UnsupportedModelError
-from prototile.frontends.base import is_exactly
+from prototile.frontends.base import NamedFrontEnd
 from prototile.model import AffineMap, Levels, PrototypeModel, TableMaker
 from prototile.quantised import MAX_ENTRY
 from prototile.scores import AdditiveScores
@@ -53,7 +53,7 @@ class AdditiveTables:
         return self.model.features * self.resolution
 
 
-class AdditiveFrontEnd(ABC):
+class AdditiveFrontEnd(NamedFrontEnd):
     """What front ends of additive models have in common: all of them make tables, with entries of so many bits.
 
     Parameters
@@ -67,17 +67,8 @@ class AdditiveFrontEnd(ABC):
         If it is out of its range.
     """
 
-    #: Package and name of the class that is taken.
-    library: ClassVar[str] = "sklearn"
-    name: ClassVar[str]
-    supported: str
-
     def __init__(self, *, entry_bits: int = ENTRY_BITS) -> None:
         self.entry_bits = check_entry_bits(entry_bits)
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is the library's class itself."""
-        return is_exactly(model, self.library, self.name)
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its tables; see `tables`."""

@@ -1,6 +1,7 @@
 """What a front end is, and checks that several of them make."""
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Protocol
 
 from prototile.errors import InputError
 from prototile.model import PrototypeModel
@@ -27,6 +28,23 @@ class FrontEnd(Protocol):
             If the model is not fitted.
         """
         ...
+
+
+class NamedFrontEnd(ABC):
+    """A front end of classes that are known by their library and their names."""
+
+    #: Package of the classes, and their names.
+    library: ClassVar[str] = "sklearn"
+    names: ClassVar[tuple[str, ...]]
+    supported: str
+
+    def accepts(self, model: Any) -> bool:
+        """Tell whether its class is one of these itself."""
+        return any(is_exactly(model, self.library, name) for name in self.names)
+
+    @abstractmethod
+    def convert(self, model: Any) -> PrototypeModel:
+        """Return the model with the same answers, see `FrontEnd.convert`."""
 
 
 def is_exactly(model: Any, module: str, name: str) -> bool:

@@ -22,7 +22,8 @@ class BernoulliNBFrontEnd(AdditiveFrontEnd):
     Nothing but the entries is rounded; `AdditiveTables.bound` says what follows.
     """
 
-    name = supported = "BernoulliNB"
+    names = ("BernoulliNB",)
+    supported = "BernoulliNB"
 
     def tables(self, model: Any) -> AdditiveTables:
         """Return its tables with their resolution.

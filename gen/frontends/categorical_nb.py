@@ -26,7 +26,8 @@ class CategoricalNBFrontEnd(AdditiveFrontEnd):
     error in scikit-learn; here it counts as the feature's nearest.
     """
 
-    name = supported = "CategoricalNB"
+    names = ("CategoricalNB",)
+    supported = "CategoricalNB"
 
     def tables(self, model: Any) -> AdditiveTables:
         """Return its tables with their resolution.

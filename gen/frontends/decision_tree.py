@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.base import NamedFrontEnd, require_fitted
 from prototile.frontends.leaves import leaves_of
 from prototile.model import PrototypeModel
 
 _NAMES = ("DecisionTreeClassifier", "ExtraTreeClassifier")
 
 
-class DecisionTreeFrontEnd:
+class DecisionTreeFrontEnd(NamedFrontEnd):
     """Takes a decision tree: every leaf is a box with the leaf's most frequent class as its label.
 
     Exactly one box is at distance 0 of a query. The distance of the others is how far the query lies outside, so the
@@ -25,11 +25,8 @@ class DecisionTreeFrontEnd:
     values go plays no part, as a query with one is refused.
     """
 
+    names = _NAMES
     supported = "DecisionTreeClassifier or ExtraTreeClassifier"
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is one of scikit-learn's classes itself."""
-        return any(is_exactly(model, "sklearn", name) for name in _NAMES)
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its leaves as boxes, in depth-first order.

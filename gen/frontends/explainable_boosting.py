@@ -25,7 +25,7 @@ class ExplainableBoostingFrontEnd(AdditiveFrontEnd):
     the range of the training data fall into the first or last bin, as with interpret. Other numbers are rounded first.
     """
 
-    library, name = "interpret", _NAME
+    library, names = "interpret", (_NAME,)
     supported = f"{_NAME} of interpret without interactions on integer-valued features"
 
     def tables(self, model: Any) -> AdditiveTables:

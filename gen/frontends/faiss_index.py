@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from prototile.errors import InputError, UnsupportedModelError
-from prototile.frontends.base import is_exactly
+from prototile.frontends.base import NamedFrontEnd
 from prototile.model import PrototypeModel
 
 _FLAT = ("IndexFlat", "IndexFlatL2", "IndexFlat1D", "IndexFlatIP")
@@ -14,18 +14,16 @@ _BINARY = "IndexBinaryFlat"
 _METRICS = {1: "l2", 2: "l1", 3: "linf"}
 
 
-class FaissFrontEnd:
+class FaissFrontEnd(NamedFrontEnd):
     """Takes faiss's ``IndexFlatL2``, ``IndexFlat`` (L2, L1, Linf) and ``IndexBinaryFlat`` (Hamming).
 
     Classes are the numbers of the vectors, as ``search(X, 1)`` returns them; an index knows no labels, so these come
     apart. Queries of a binary index are rows of bytes, as faiss takes them: a component is a byte.
     """
 
+    library = "faiss"
+    names = (*_FLAT, _BINARY)
     supported = "faiss's IndexFlat with the metric L2, L1 or Linf; IndexBinaryFlat"
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is one of the library's classes itself."""
-        return any(is_exactly(model, "faiss", name) for name in (*_FLAT, _BINARY))
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its vectors as prototypes.

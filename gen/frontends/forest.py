@@ -6,14 +6,14 @@ import numpy as np
 
 from prototile.config import MAX_K
 from prototile.errors import UnsupportedModelError
-from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.base import NamedFrontEnd, require_fitted
 from prototile.frontends.leaves import leaves_of
 from prototile.model import PrototypeModel
 
 _NAMES = ("RandomForestClassifier", "ExtraTreesClassifier")
 
 
-class ForestFrontEnd:
+class ForestFrontEnd(NamedFrontEnd):
     """Takes a forest of up to 15 trees with pure leaves: the leaves of all trees are boxes, and as many as trees vote.
 
     A query lies in exactly one leaf of each tree, so exactly as many boxes as trees are at distance 0, and these come
@@ -22,11 +22,8 @@ class ForestFrontEnd:
     in ``classes_``. For the data, what `DecisionTreeFrontEnd` says holds.
     """
 
+    names = _NAMES
     supported = f"RandomForestClassifier or ExtraTreesClassifier with up to {MAX_K} trees and pure leaves"
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is one of scikit-learn's classes itself."""
-        return any(is_exactly(model, "sklearn", name) for name in _NAMES)
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return the leaves of its trees as boxes, tree by tree.

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from prototile.errors import InputError, UnsupportedModelError
 from prototile.frontends.additive import ENTRY_BITS
-from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.base import NamedFrontEnd, require_fitted
 from prototile.frontends.gaussian_nb import BITS, WIDTHS, GaussianTables
 from prototile.model import MatrixMap, PrototypeModel
 from prototile.scores import AdditiveScores
@@ -15,7 +15,7 @@ from prototile.scores import AdditiveScores
 _NAME = "GaussianMixture"
 
 
-class GaussianMixtureFrontEnd:
+class GaussianMixtureFrontEnd(NamedFrontEnd):
     """Takes ``GaussianMixture`` by what its covariances are; classes are the numbers of the components.
 
     - All components have one covariance, as with ``tied``: after a linear map the component of the largest density is
@@ -25,11 +25,8 @@ class GaussianMixtureFrontEnd:
     - ``full``: refused.
     """
 
+    names = (_NAME,)
     supported = "GaussianMixture with the covariance_type 'tied', 'diag' or 'spherical'"
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is scikit-learn's class itself."""
-        return is_exactly(model, "sklearn", _NAME)
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its components as prototypes or tables.

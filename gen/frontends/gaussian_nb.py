@@ -50,7 +50,8 @@ class GaussianNBFrontEnd(AdditiveFrontEnd):
         If a parameter is out of its range.
     """
 
-    name = supported = "GaussianNB"
+    names = ("GaussianNB",)
+    supported = "GaussianNB"
 
     def __init__(self, *, bits: int | None = None, entry_bits: int = ENTRY_BITS) -> None:
         if bits is not None and (

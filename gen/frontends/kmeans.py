@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 
 from prototile.errors import UnsupportedModelError
-from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.base import NamedFrontEnd, is_exactly, require_fitted
 from prototile.model import PrototypeModel
 
 _NAMES = ("KMeans", "MiniBatchKMeans", "BisectingKMeans")
 
 
-class KMeansFrontEnd:
+class KMeansFrontEnd(NamedFrontEnd):
     """Takes ``KMeans``, ``MiniBatchKMeans`` and ``BisectingKMeans`` of one or two clusters: a prototype per cluster.
 
     Classes are the numbers of the clusters, as `predict` returns them; of equally near centres both take the first.
@@ -21,11 +21,8 @@ class KMeansFrontEnd:
     need not be the nearest of all, so these are refused.
     """
 
+    names = _NAMES
     supported = "KMeans; MiniBatchKMeans; BisectingKMeans of two clusters"
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is one of scikit-learn's classes itself."""
-        return any(is_exactly(model, "sklearn", name) for name in _NAMES)
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its centres as prototypes.

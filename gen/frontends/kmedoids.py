@@ -5,24 +5,22 @@ from typing import Any
 import numpy as np
 
 from prototile.errors import UnsupportedModelError
-from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.base import NamedFrontEnd, require_fitted
 from prototile.model import PrototypeModel, canonical_metric
 
 _NAME = "KMedoids"
 
 
-class KMedoidsFrontEnd:
+class KMedoidsFrontEnd(NamedFrontEnd):
     """Takes ``kmedoids.KMedoids`` fitted on samples: a prototype per medoid.
 
     Classes are what its `predict` returns, which is the row of the medoid in the training data (``medoid_indices_``),
     not the number of the cluster.
     """
 
+    library = "kmedoids"
+    names = (_NAME,)
     supported = "KMedoids of the library kmedoids with a manhattan, euclidean or chebyshev metric"
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is the library's class itself."""
-        return is_exactly(model, "kmedoids", _NAME)
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its medoids as prototypes.

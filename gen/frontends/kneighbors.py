@@ -4,14 +4,14 @@ from typing import Any
 
 from prototile.config import MAX_K
 from prototile.errors import UnsupportedModelError
-from prototile.frontends.base import is_exactly
+from prototile.frontends.base import NamedFrontEnd
 from prototile.frontends.neighbours import metric_of, samples_of
 from prototile.model import PrototypeModel
 
 _NAME = "KNeighborsClassifier"
 
 
-class KNeighborsFrontEnd:
+class KNeighborsFrontEnd(NamedFrontEnd):
     """Takes ``KNeighborsClassifier`` with up to 15 neighbours: every training sample is a prototype.
 
     With one neighbour `weights` cannot change a vote; only a function could, by weighing it 0. With more they must be
@@ -20,11 +20,8 @@ class KNeighborsFrontEnd:
     one neighbour is also that of ``algorithm="brute"``, if training data and queries are float64 both or float32 both.
     """
 
+    names = (_NAME,)
     supported = f"KNeighborsClassifier(n_neighbors=1 .. {MAX_K}) with a manhattan, euclidean or chebyshev metric"
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is scikit-learn's class itself."""
-        return is_exactly(model, "sklearn", _NAME)
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its training samples as prototypes.

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from prototile.errors import UnsupportedModelError
-from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.base import NamedFrontEnd, require_fitted
 from prototile.model import PrototypeModel
 
 _NAME = "MiniSom"
@@ -13,18 +13,16 @@ _NAME = "MiniSom"
 _METRICS = {"_euclidean_distance": "l2", "_manhattan_distance": "l1"}
 
 
-class MiniSomFrontEnd:
+class MiniSomFrontEnd(NamedFrontEnd):
     """Takes ``MiniSom`` with a euclidean or manhattan distance: a prototype per unit.
 
     Classes are the numbers of the units, row after row: unit (r, c) of a map of C columns is ``r * C + c``. Of equally
     near units both take the first. Labels of the units, as from `labels_map`, come apart.
     """
 
+    library = "minisom"
+    names = (_NAME,)
     supported = "MiniSom with activation_distance='euclidean' or 'manhattan'"
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is the library's class itself."""
-        return is_exactly(model, "minisom", _NAME)
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its units as prototypes.

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 
 from prototile.errors import UnsupportedModelError
-from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.base import NamedFrontEnd, require_fitted
 from prototile.model import PrototypeModel, canonical_metric
 
 _NAME = "NearestCentroid"
 
 
-class NearestCentroidFrontEnd:
+class NearestCentroidFrontEnd(NamedFrontEnd):
     """Takes ``NearestCentroid`` with uniform priors: one prototype per class.
 
     Its `predict` takes the nearest of ``centroids_`` by its metric if all priors are equal within `numpy.isclose`
@@ -20,11 +20,8 @@ class NearestCentroidFrontEnd:
     adds a term per class, which is another model.
     """
 
+    names = (_NAME,)
     supported = "NearestCentroid with uniform priors"
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is scikit-learn's class itself."""
-        return is_exactly(model, "sklearn", _NAME)
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its centroids as prototypes.

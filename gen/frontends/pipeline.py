@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prototile.errors import InputError, UnsupportedModelError
-from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.base import NamedFrontEnd, is_exactly, require_fitted
 from prototile.model import AffineMap, Levels, PrototypeModel
 from prototile.scores import AdditiveScores
 
 
-class PipelineFrontEnd:
+class PipelineFrontEnd(NamedFrontEnd):
     """Takes a Pipeline of affine scalers that ends in a model of another front end.
 
     The scalers become the model's `AffineMap`, or are taken into the levels of its tables; a Pipeline may end in a
@@ -26,14 +26,11 @@ class PipelineFrontEnd:
         Converts the last step.
     """
 
+    names = ("Pipeline",)
     supported = "a Pipeline of StandardScaler, MinMaxScaler, MaxAbsScaler or RobustScaler and one of these"
 
     def __init__(self, convert_last: Callable[[Any], PrototypeModel]) -> None:
         self._convert_last = convert_last
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is scikit-learn's class itself."""
-        return is_exactly(model, "sklearn", "Pipeline")
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return the last step's model with the scalers as its preprocessing.

@@ -2,20 +2,18 @@
 
 from typing import Any
 
-from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.base import NamedFrontEnd, require_fitted
 from prototile.model import PrototypeModel
 
 _NAME = "PrototypeGridClassifier"
 
 
-class PrototypeGridFrontEnd:
+class PrototypeGridFrontEnd(NamedFrontEnd):
     """Takes a fitted ``PrototypeGridClassifier``: its integer prototypes, levels and radii as they are."""
 
+    library = "prototile"
+    names = (_NAME,)
     supported = _NAME
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is the class itself."""
-        return is_exactly(model, "prototile", _NAME)
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its prototypes.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from prototile.arrays import Matrix
 from prototile.config import MAX_K
 from prototile.errors import InputError, UnsupportedModelError
-from prototile.frontends.base import is_exactly
+from prototile.frontends.base import NamedFrontEnd
 from prototile.frontends.neighbours import metric_of, samples_of
 from prototile.model import PrototypeModel
 
@@ -19,7 +19,7 @@ _PAIRWISE = {"l1": "cityblock", "l2": "sqeuclidean", "linf": "chebyshev"}
 _SLACK = 1e-9
 
 
-class RadiusNeighborsFrontEnd:
+class RadiusNeighborsFrontEnd(NamedFrontEnd):
     """Takes ``RadiusNeighborsClassifier`` if at most 15 samples within the radius can disagree about any query.
 
     Every training sample is a prototype that fires at distances up to the radius, the radius included, and the first k
@@ -30,11 +30,8 @@ class RadiusNeighborsFrontEnd:
     are further apart than that, one neighbour answers as all do.
     """
 
+    names = (_NAME,)
     supported = f"RadiusNeighborsClassifier of which no query has more than {MAX_K} neighbours of several classes"
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is scikit-learn's class itself."""
-        return is_exactly(model, "sklearn", _NAME)
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its training samples as prototypes with radii; what no radius reaches gets the outliers' label.

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from prototile.errors import UnsupportedModelError
-from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.base import NamedFrontEnd, require_fitted
 from prototile.frontends.lvq import lvq_model, refuse_local_metrics
 from prototile.model import PrototypeModel
 
@@ -13,7 +13,7 @@ _GLOBAL = ("GlvqModel", "GrlvqModel", "GmlvqModel", "GrmlvqModel", "RslvqModel",
 _LOCAL = ("LgmlvqModel", "LmrslvqModel")
 
 
-class SklearnLvqFrontEnd:
+class SklearnLvqFrontEnd(NamedFrontEnd):
     """Takes sklearn-lvq's models of one metric; relevances and omega become the preprocessing.
 
     Nothing of the library is imported. Its distances are ``sum(lambda_ * (x - w)**2)``, ``(x - w) @ omega_.T`` squared,
@@ -21,11 +21,9 @@ class SklearnLvqFrontEnd:
     the prototype of the largest density, which is the nearest one, as all have the same width.
     """
 
+    library = "sklearn_lvq"
+    names = (*_GLOBAL, *_LOCAL)
     supported = "sklearn-lvq's GlvqModel, GrlvqModel, GmlvqModel, GrmlvqModel, RslvqModel and MrslvqModel"
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is one of the library's classes itself."""
-        return any(is_exactly(model, "sklearn_lvq", name) for name in (*_GLOBAL, *_LOCAL))
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its prototypes.

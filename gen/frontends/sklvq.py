@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from prototile.errors import UnsupportedModelError
-from prototile.frontends.base import is_exactly, require_fitted
+from prototile.frontends.base import NamedFrontEnd, require_fitted
 from prototile.frontends.lvq import lvq_model, refuse_local_metrics
 from prototile.model import PrototypeModel
 
@@ -13,18 +13,16 @@ _DISTANCES = {"GLVQ": ("squared-euclidean", "euclidean"), "GMLVQ": ("adaptive-sq
 _LOCAL = "LGMLVQ"
 
 
-class SklvqFrontEnd:
+class SklvqFrontEnd(NamedFrontEnd):
     """Takes sklvq's ``GLVQ`` and ``GMLVQ``; of the latter, omega becomes a matrix in front of the chip.
 
     Nothing of the library is imported: it runs only beside scikit-learn 1.6 and older, its fitted models can be read
     anywhere. Its distance is ``(x - w) @ omega.T``, squared.
     """
 
+    library = "sklvq"
+    names = (*_DISTANCES, _LOCAL)
     supported = "sklvq's GLVQ and GMLVQ"
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is one of the library's classes itself."""
-        return any(is_exactly(model, "sklvq", name) for name in (*_DISTANCES, _LOCAL))
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its prototypes.

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 
 from prototile.errors import InputError, UnsupportedModelError
-from prototile.frontends.base import is_exactly
+from prototile.frontends.base import NamedFrontEnd
 from prototile.model import AffineMap, PrototypeModel
 
 _NAME = "Centroid"
 
 
-class TorchhdCentroidFrontEnd:
+class TorchhdCentroidFrontEnd(NamedFrontEnd):
     """Takes torchhd's ``Centroid`` whose weights have one magnitude: class vectors of bits, by Hamming distance.
 
     For queries of -1 and 1 the similarity with a class vector of signs is ``features - 2 * differing``, times the
@@ -20,11 +20,9 @@ class TorchhdCentroidFrontEnd:
     and 1 becomes 1. Classes are the numbers of the outputs.
     """
 
+    library = "torchhd"
+    names = (_NAME,)
     supported = "torchhd's Centroid with weights of -1 and 1"
-
-    def accepts(self, model: Any) -> bool:
-        """Tell whether it is the library's class itself."""
-        return is_exactly(model, "torchhd", _NAME)
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its class vectors as prototypes.
