@@ -20,6 +20,9 @@ MAX_K = 15
 #: How influence radii reach the decision: ``none``, one for all, one per class, one per prototype.
 RADII = ("none", "common", "class", "prototype")
 
+#: Bits of a chunk, on the host, of a word that is wider than its integers.
+CHUNK_BITS = 32
+
 #: More elements than this in one bank would make its loop, not the accumulator, limit the clock.
 BANK_SIZE = 4
 #: Registers on the way of a query that do not depend on the shape, see `Configuration.run_cycles`.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from prototile.arrays import check_columns, to_array
 from prototile.config import MEMORIES, REDUCTIONS, Configuration
 from prototile.errors import InputError
-from prototile.model import MatrixMap, PrototypeModel
+from prototile.model import PrototypeModel
 from prototile.placement import Placement, place, row_occupancy
 from prototile.quantised import QuantisedModel
 from prototile.quantiser import BitsChoice, Quantiser, check_max_loss, choose_bits
@@ -244,10 +244,8 @@ class Design:
         numbers = [self.quantiser.offset, np.atleast_1d(self.quantiser.step)]
         if self.quantiser.open_ended.any():
             numbers.append(self.quantiser.open_ended.astype(np.float64))
-        if isinstance(self.model.preprocess, MatrixMap):
-            numbers += [self.model.preprocess.matrix, self.model.preprocess.shift]
-        elif self.model.preprocess is not None:
-            numbers += [self.model.preprocess.scale, self.model.preprocess.shift]
+        if self.model.preprocess is not None:
+            numbers += self.model.preprocess.arrays.values()
         for array in numbers:
             state.update(np.ascontiguousarray(array, "<f8").tobytes())
         return state.hexdigest()[:DIGEST_DIGITS]
@@ -376,9 +374,9 @@ class Design:
     @property
     def write_layout(self) -> StructLayout | None:
         """Layout of a word for a memory; None if none can be written."""
-        from prototile.hardware import write_layout_of
+        from prototile.hardware import grid_shape
 
-        return write_layout_of(self.config, self.quantised.nodes) if self.config.writable else None
+        return grid_shape(self.config, self.placement).write if self.config.writable else None
 
     def chip_verilog(self, divisor: int) -> str:
         """Verilog of module ``prototile_chip``, which holds the core and its serial link of `divisor` clocks a bit."""
@@ -677,9 +675,7 @@ def convert(
         options = {} if max_loss is None else {"max_loss": max_loss}
         choice = choose_bits(source, calibration, y, **options)
         bits = choice.bits
-    source = source.with_bits(bits, calibration)
-    quantiser = Quantiser.fit(source, calibration, bits=bits)
-    quantised = quantiser.apply(source)
+    source, quantiser, quantised = _quantised(source, calibration, bits)
     sized = size(quantised, budget(target), choices)
     return Design(
         model=source,
@@ -689,6 +685,13 @@ def convert(
         board_name=target.name,
         bits_choice=choice,
     )
+
+
+def _quantised(source: PrototypeModel, calibration: Any, bits: int) -> tuple[PrototypeModel, Quantiser, QuantisedModel]:
+    """The model with so many bits, the rule that quantises it, and what that makes of it."""
+    source = source.with_bits(bits, calibration)
+    quantiser = Quantiser.fit(source, calibration, bits=bits)
+    return source, quantiser, quantiser.apply(source)
 
 
 def _for_grid(source: PrototypeModel, calibration: Any, grid: Design | str | os.PathLike[str], board: str) -> Design:
@@ -709,9 +712,7 @@ def _for_grid(source: PrototypeModel, calibration: Any, grid: Design | str | os.
         raise InputError(
             "the memories of that grid cannot be written; convert its model with writable=True, and build."
         )
-    source = source.with_bits(config.bits, calibration)
-    quantiser = Quantiser.fit(source, calibration, bits=config.bits)
-    quantised = quantiser.apply(source)
+    source, quantiser, quantised = _quantised(source, calibration, config.bits)
     shape = ("lanes", "rows", "columns", "pes_per_tile", "prototypes_per_pe", "memory", "writable", "memory_register")
     wanted = quantised.configuration(**{name: getattr(config, name) for name in shape}).to_dict()
     # What only bounds the words of a memory may be less.

@@ -133,17 +133,16 @@ def memories(config: Configuration, occupied: NDArray[np.int64]) -> tuple[Memory
         return _record_memories(config)
     first = np.arange(config.columns) * config.pes_per_tile
     in_tile = np.clip(occupied[:, None] - first, 0, config.pes_per_tile)
-    # The components of a table's word address a memory each.
-    apart = config.lanes if config.metric == "table" else 1
+    unit = config.unit
     found = [
         Memory(
             name="prototypes",
-            width=int(elements) * config.unit.memory_width // apart,
+            width=int(elements) * unit.field_width,
             depth=config.memory_depth,
-            count=int(count) * apart,
+            count=int(count) * unit.memories,
             writable=config.writable,
             kind=config.memory,
-            granule=config.unit.memory_width // apart if config.writable else None,
+            granule=unit.field_width if config.writable else None,
         )
         for elements, count in zip(*np.unique(in_tile[in_tile > 0], return_counts=True), strict=True)
     ]
@@ -290,9 +289,7 @@ def _element(config: Configuration, products_in_logic: bool) -> _Cells:
     if config.memory == "logic":
         cells.both += _rom_luts(config.unit.memory_width, config.memory_depth)
     if config.memory == "distributed":
-        apart = config.lanes if config.metric == "table" else 1
-        granule = config.unit.memory_width // apart
-        cells.lut += _distributed_luts(config.unit.memory_width, config.memory_depth, granule)
+        cells.lut += _distributed_luts(config.unit.memory_width, config.memory_depth, config.unit.field_width)
         cells.ff += config.unit.memory_width
     if config.writable:
         cells.lut += 1

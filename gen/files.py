@@ -428,10 +428,8 @@ def _values(model: PrototypeModel) -> dict[str, Any]:
         values |= {name: getattr(model.levels, name) for name in _LEVELS_KEYS}
     if model.original is not None:
         values |= model.original.arrays
-    if isinstance(model.preprocess, MatrixMap):
-        values["matrix"], values["shift"] = model.preprocess.matrix, model.preprocess.shift
-    elif model.preprocess is not None:
-        values["scale"], values["shift"] = model.preprocess.scale, model.preprocess.shift
+    if model.preprocess is not None:
+        values |= model.preprocess.arrays
     return values
 
 

@@ -143,8 +143,9 @@ def usual_port(board: Board) -> str:
 def chip(design: Design) -> Any:
     """What a host must know of the chip: `prototile.boards.driver.Chip`."""
     from prototile.boards.driver import NO_GRID, Chip
-    from prototile.hardware import memory_image
+    from prototile.hardware import memory_image, memory_writes
 
+    word = design.write_layout
     model = design.model
     exemplars = design.quantised.exemplars
     answers = design.golden.decide(exemplars)
@@ -168,7 +169,7 @@ def chip(design: Design) -> Any:
         rejects=model.reject is not None,
         prototypes=exemplars,
         grid=design.grid_digest or NO_GRID,
-        image=memory_image(design.config, design.quantised.nodes) if design.config.writable else None,
+        image=None if word is None else memory_image(memory_writes(design.config, design.quantised.nodes), word),
         self_test=tuple(np.where(tested, answers["prototype"], Chip.UNTESTED).tolist()),
     )
 

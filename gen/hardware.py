@@ -6,7 +6,7 @@ import numpy as np
 from amaranth.lib.data import StructLayout
 from numpy.typing import NDArray
 
-from prototile.config import Configuration, bit_count
+from prototile.config import CHUNK_BITS, Configuration, bit_count
 from prototile.estimate import Memory, identity_memory, memories, memory_kind, query_buffer
 from prototile.nodes import Nodes
 from prototile.placement import Placement, place, row_occupancy
@@ -16,8 +16,6 @@ from prototile.rtl.grid import GridShape, TileImage
 from prototile.rtl.link.protocol import byte_count, image_layout
 from prototile.rtl.parallel import ParallelCore, ParallelShape, Prototype
 from prototile.rtl.record import RecordShape
-
-_CHUNK_BITS = 32
 
 
 def grid_shape(config: Configuration, placement: Placement) -> GridShape:
@@ -143,11 +141,10 @@ def memory_writes(config: Configuration, nodes: Nodes) -> NDArray[np.void]:
     held = placement.prototypes.reshape(-1, config.rows, config.columns, config.pes_per_tile)
     memories, _, rows, levels = words.shape
     # A table's entries of all lanes go into the memories at once.
-    field = config.unit.memory_width // memories
     joined = np.zeros(words.shape[1:], dtype=object)
     for memory in range(memories):
-        joined |= words[memory] << (memory * field)
-    chunks = -(-config.unit.memory_width // _CHUNK_BITS)
+        joined |= words[memory] << (memory * config.unit.field_width)
+    chunks = -(-config.unit.memory_width // CHUNK_BITS)
     found = np.argwhere(held >= 0)
     writes = np.zeros(
         (len(found), rows * levels),
@@ -158,24 +155,18 @@ def memory_writes(config: Configuration, nodes: Nodes) -> NDArray[np.void]:
     writes["address"] = found[:, :1] * rows * levels + np.arange(rows * levels)
     data = joined[held[tuple(found.T)]].reshape(len(found), -1)
     for chunk in range(chunks):
-        writes["data"][:, :, chunk] = (data >> (chunk * _CHUNK_BITS)) & ((1 << _CHUNK_BITS) - 1)
+        writes["data"][:, :, chunk] = (data >> (chunk * CHUNK_BITS)) & ((1 << CHUNK_BITS) - 1)
     return writes.ravel()
 
 
-def write_layout_of(config: Configuration, nodes: Nodes) -> StructLayout:
-    """Layout of a word for a memory of the grid."""
-    return grid_shape(config, place(config, np.asarray(nodes.labels, dtype=np.int64))).write
-
-
-def memory_image(config: Configuration, nodes: Nodes) -> NDArray[np.uint8]:
-    """`memory_writes` as the link takes them, (writes, bytes): `prototile.rtl.link.protocol.image_layout`."""
-    writes = memory_writes(config, nodes)
-    layout = image_layout(write_layout_of(config, nodes))
+def memory_image(writes: NDArray[np.void], word: StructLayout) -> NDArray[np.uint8]:
+    """`memory_writes` as the link takes them, (writes, bytes): `prototile.rtl.link.protocol.image_layout` of `word`."""
+    layout = image_layout(word)
     columns = [np.zeros((len(writes), 1), dtype=np.uint8)]
-    for name, field in layout["written"].shape["memory"].shape:
+    for name, field in word:
         width = field.width
         chunks = writes["data"] if name == "data" else writes[name][:, None]
-        bits = chunks[:, :, None] >> np.arange(_CHUNK_BITS if name == "data" else width, dtype=chunks.dtype) & 1
+        bits = chunks[:, :, None] >> np.arange(CHUNK_BITS if name == "data" else width, dtype=chunks.dtype) & 1
         columns.append(bits.reshape(len(writes), -1)[:, :width].astype(np.uint8))
     packed = np.packbits(np.concatenate(columns, axis=1), axis=1, bitorder="little")
     image = np.zeros((len(writes), byte_count(layout.size)), dtype=np.uint8)
@@ -189,7 +180,7 @@ def _tile_image(config: Configuration, words: NDArray[np.object_], held: NDArray
     while len(members) > 1 and not members[-1]:
         members.pop()
     memories, _, rows, levels = words.shape
-    width = config.unit.memory_width // memories
+    width = config.unit.field_width
     contents = np.zeros((memories, len(held), rows, levels), dtype=object)
     for at in range(len(members)):
         for round_ in np.flatnonzero(held[:, at] >= 0):
@@ -227,7 +218,7 @@ def planned_memories(config: Configuration, nodes: Nodes) -> tuple[Memory, ...]:
     if config.reduction == "parallel":
         return memories(config, row_occupancy(config, np.bincount(labels, minlength=config.class_count)))
     placement = place(config, labels)
-    granule = config.unit.memory_width // (config.lanes if config.metric == "table" else 1)
+    granule = config.unit.field_width
     contents = [
         Memory(
             name="prototypes",

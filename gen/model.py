@@ -14,6 +14,7 @@ from prototile.arrays import Matrix, check_columns, frozen, to_array, to_matrix,
 from prototile.config import MAX_K, METRICS
 from prototile.distances import distances
 from prototile.errors import InputError, UnsupportedModelError
+from prototile.quantised import MAX_BITS
 from prototile.record import Status
 from prototile.scores import AdditiveScores
 from prototile.values import checked_masks, checked_values, checked_weights
@@ -41,8 +42,6 @@ _CHUNK_NUMBERS = 1 << 15
 _INT64_MAX = int(np.iinfo(np.int64).max)
 #: Up to here each integer is a float64 of its own.
 _EXACT_FLOAT = 2**53
-#: Widest component that is generated, as `prototile.quantised.MAX_BITS`.
-_MAX_BITS = 16
 
 
 def canonical_metric(metric: Any, where: str = "PrototypeModel", supported: Sequence[str] = METRICS) -> str:
@@ -111,6 +110,11 @@ class AffineMap:
                 raise InputError(f"{name} must be finite, but feature {int(np.argmin(np.isfinite(values)))} is not.")
         object.__setattr__(self, "scale", frozen(scales))
         object.__setattr__(self, "shift", frozen(shifts))
+
+    @property
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """The parameters by name."""
+        return {"scale": self.scale, "shift": self.shift}
 
     @property
     def input_features(self) -> int:
@@ -184,6 +188,11 @@ class MatrixMap:
             raise InputError(f"shift must be finite, but component {int(np.argmin(np.isfinite(shifts)))} is not.")
         object.__setattr__(self, "matrix", frozen(weights))
         object.__setattr__(self, "shift", frozen(shifts))
+
+    @property
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """The parameters by name."""
+        return {"matrix": self.matrix, "shift": self.shift}
 
     @property
     def input_features(self) -> int:
@@ -872,8 +881,8 @@ def _check_steps(metric: str, points: Matrix, radii: Any, min_margin: Any) -> No
 def _check_bits(bits: Any, metric: str, points: Matrix) -> None:
     if bits is None:
         return
-    if isinstance(bits, (bool, np.bool_)) or not isinstance(bits, (int, np.integer)) or not 1 <= bits <= _MAX_BITS:
-        raise InputError(f"bits must be an integer from 1 to {_MAX_BITS} or None, not {bits!r}.")
+    if isinstance(bits, (bool, np.bool_)) or not isinstance(bits, (int, np.integer)) or not 1 <= bits <= MAX_BITS:
+        raise InputError(f"bits must be an integer from 1 to {MAX_BITS} or None, not {bits!r}.")
     if metric not in ("l1", "l2", "linf") or points.dtype.kind != "i":
         raise InputError(
             f"bits are for integer prototypes with the metric l1, l2 or linf, not for {points.dtype} with {metric!r};"

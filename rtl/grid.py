@@ -111,12 +111,11 @@ class GridShape:
     @property
     def write(self) -> data.StructLayout:
         """Layout of a word for one element's memory."""
-        levels = self.unit.bits if self.unit.metric == "table" else 0
         return write_layout(
             row_width=(self.rows - 1).bit_length(),
             column_width=self.column_width,
             element_width=(self.pes_per_tile - 1).bit_length(),
-            address_width=self.address_width + levels,
+            address_width=self.address_width + self.unit.level_bits,
             memory_width=self.unit.memory_width,
         )
 

@@ -189,7 +189,7 @@ class Sequencer(wiring.Component):
         held = Signal(self.write.payload.shape(), reset_less=True)
         m.d.comb += [self.write.ready.eq(idle), taken.eq(self.write.valid & idle)]
         m.d.sync += [writes.eq(taken), held.eq(payload)]
-        levels = unit.bits if unit.metric == "table" else 0
+        levels = unit.level_bits
         with m.If(taken):
             m.d.sync += address.eq(payload.address[levels:])
         m.d.comb += [

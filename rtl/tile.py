@@ -250,7 +250,7 @@ class Tile(wiring.Component):
     @property
     def rows(self) -> int:
         """Rows that the hop's address tells apart."""
-        return len(self.memories[0]) >> (self.unit.bits if self.unit.metric == "table" else 0)
+        return len(self.memories[0]) >> self.unit.level_bits
 
     def elaborate(self, platform):
         m = Module()
@@ -337,7 +337,7 @@ class Tile(wiring.Component):
         bits = self.unit.bits
         fields = []
         for at, rows in enumerate(self.memories):
-            field_width = self.unit.memory_width // len(self.memories)
+            field_width = self.unit.field_width
             m.submodules[f"memory_{at}"] = memory = Memory(
                 shape=len(self.members) * field_width,
                 depth=len(rows),

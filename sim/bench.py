@@ -20,7 +20,7 @@ from cocotb_tools.check_results import get_results
 from numpy.typing import NDArray
 
 from prototile.cache import cache_folder
-from prototile.config import Configuration
+from prototile.config import CHUNK_BITS, Configuration
 from prototile.errors import ToolError
 from prototile.record import RECORD_DTYPE, Status
 from prototile.sim.verilated import keep_runtime, recall_runtime, runtime_key, verilator_environment
@@ -196,7 +196,7 @@ def _description(config: Configuration) -> dict[str, Any]:
 def _words(writes: NDArray[np.void]) -> Iterable[dict[str, int]]:
     """Words for memories, each as ports and their values."""
     for write in writes:
-        data = sum(int(chunk) << 32 * place for place, chunk in enumerate(write["data"]))
+        data = sum(int(chunk) << CHUNK_BITS * place for place, chunk in enumerate(write["data"]))
         yield {name: int(write[name]) for name in ("row", "column", "element", "address")} | {"data": data}
 
 

@@ -3,9 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from prototile.config import Configuration
-
-_CHUNK_BITS = 32
+from prototile.config import CHUNK_BITS, Configuration
 
 
 def pack_words(config: Configuration, queries: NDArray[np.integer]) -> NDArray[np.uint32]:
@@ -14,10 +12,10 @@ def pack_words(config: Configuration, queries: NDArray[np.integer]) -> NDArray[n
     padded[:, : config.features] = queries
     bits = padded[:, :, None] >> np.arange(config.bits, dtype=np.uint32) & 1
     bits = bits.reshape(len(queries), config.words, config.word_width)
-    chunks = -(-config.word_width // _CHUNK_BITS)
-    full = np.zeros((len(queries), config.words, chunks * _CHUNK_BITS), dtype=np.uint32)
+    chunks = -(-config.word_width // CHUNK_BITS)
+    full = np.zeros((len(queries), config.words, chunks * CHUNK_BITS), dtype=np.uint32)
     full[:, :, : config.word_width] = bits
-    places = np.uint32(1) << np.arange(_CHUNK_BITS, dtype=np.uint32)
-    chunked = full.reshape(len(queries), config.words, chunks, _CHUNK_BITS) * places
+    places = np.uint32(1) << np.arange(CHUNK_BITS, dtype=np.uint32)
+    chunked = full.reshape(len(queries), config.words, chunks, CHUNK_BITS) * places
     words: NDArray[np.uint32] = chunked.sum(axis=-1, dtype=np.uint32)
     return words

@@ -67,6 +67,21 @@ class UnitShape:
         return self.lanes * self.component_width
 
     @property
+    def memories(self) -> int:
+        """Memories that a word lies in: each component of a table addresses one of its own."""
+        return self.lanes if self.metric == "table" else 1
+
+    @property
+    def field_width(self) -> int:
+        """Bits of a prototype's word in one memory."""
+        return self.memory_width // self.memories
+
+    @property
+    def level_bits(self) -> int:
+        """Bits of a memory's address that come from a component of the query, for a table."""
+        return self.bits if self.metric == "table" else 0
+
+    @property
     def written_beside(self) -> int:
         """Bits of a word for the memory that a query's word has no room for, where the memory can be written.
 

@@ -216,6 +216,11 @@ class RequestReceiver(wiring.Component):
                 with m.Elif(bit):
                     m.d.sync += bad.eq(1)
 
+        def take():
+            """Take the next bit of a word."""
+            with m.If(step):
+                m.d.sync += shifted.eq(Cat(shifted[1:], bit))
+
         def end_of_frame():
             with m.If(flag):
                 m.next = "VERDICT"
@@ -300,8 +305,7 @@ class RequestReceiver(wiring.Component):
                 end_of_frame()
 
             with m.State("WORDS"):
-                with m.If(step):
-                    m.d.sync += shifted.eq(Cat(shifted[1:], bit))
+                take()
                 with part(self.word_width):
                     m.d.sync += words.eq(words + 1)
                     with m.If(words == self.words - 1):
@@ -320,8 +324,7 @@ class RequestReceiver(wiring.Component):
 
             if self.image is not None:
                 with m.State("IMAGE"):
-                    with m.If(step):
-                        m.d.sync += shifted.eq(Cat(shifted[1:], bit))
+                    take()
                     with part(image_width):
                         m.next = "CHECK"
                     end_of_frame()
