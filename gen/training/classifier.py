@@ -207,8 +207,8 @@ class PrototypeGridClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         ndarray of shape (rows,)
             Labels; `reject`, if there is one, where no prototype fires.
         """
-        records = self.decide(X)
-        return self.to_prototype_model().to_labels(records["label"], records["status"])
+        model, records = self._decided(X)
+        return model.to_labels(records["label"], records["status"])
 
     def decide(self, X: Any) -> NDArray[np.void]:
         """Decision records as of the chip, `prototile.RECORD_DTYPE`.
@@ -223,11 +223,15 @@ class PrototypeGridClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         ndarray of shape (rows,)
             Prototype, distance, label (an index into ``classes_``), runner-up, margin, status and more.
         """
+        return self._decided(X)[1]
+
+    def _decided(self, X: Any) -> tuple[PrototypeModel, NDArray[np.void]]:
+        """The model, and its decision records."""
         check_is_fitted(self)
         X = _validated(self, X, reset=False)
         model = self.to_prototype_model()
         quantiser = Quantiser.fit(model)
-        return _golden(quantiser.apply(model)).decide(*quantiser.quantise(model.transform(X)))
+        return model, _golden(quantiser.apply(model)).decide(*quantiser.quantise(model.transform(X)))
 
     def to_prototype_model(self) -> PrototypeModel:
         """The fitted prototypes as `prototile.convert` takes them.
