@@ -1,22 +1,29 @@
 """What a front end is, and checks that several of them make."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from prototile.errors import InputError
 from prototile.model import PrototypeModel
 
 
-class FrontEnd(Protocol):
-    """Turns one kind of trained model into a `PrototypeModel` that computes the same, or refuses it."""
+class FrontEnd(ABC):
+    """Turns one kind of trained model into a `PrototypeModel` that computes the same, or refuses it.
+
+    Every class in a file of this package that is one, and is not abstract, is found and used; see
+    `prototile.frontends.registry`. It is made without arguments.
+    """
 
     #: What it takes, for the message that lists what is supported.
-    supported: str
+    supported: ClassVar[str]
+    #: Front ends with a smaller one are asked, and listed, before those with a larger one.
+    place: ClassVar[int] = 0
 
+    @abstractmethod
     def accepts(self, model: Any) -> bool:
         """Tell whether the model is of this kind; never imports the model's library on its own account."""
-        ...
 
+    @abstractmethod
     def convert(self, model: Any) -> PrototypeModel:
         """Return the model with the same answers, in float64.
 
@@ -27,24 +34,18 @@ class FrontEnd(Protocol):
         InputError
             If the model is not fitted.
         """
-        ...
 
 
-class NamedFrontEnd(ABC):
+class NamedFrontEnd(FrontEnd):
     """A front end of classes that are known by their library and their names."""
 
     #: Package of the classes, and their names.
     library: ClassVar[str] = "sklearn"
     names: ClassVar[tuple[str, ...]]
-    supported: str
 
     def accepts(self, model: Any) -> bool:
         """Tell whether its class is one of these itself."""
         return any(is_exactly(model, self.library, name) for name in self.names)
-
-    @abstractmethod
-    def convert(self, model: Any) -> PrototypeModel:
-        """Return the model with the same answers, see `FrontEnd.convert`."""
 
 
 def is_exactly(model: Any, module: str, name: str) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from prototile.errors import InputError, UnsupportedModelError
 from prototile.frontends.base import NamedFrontEnd, is_exactly, require_fitted
+from prototile.frontends.registry import to_prototype_model
 from prototile.model import AffineMap, Levels, PrototypeModel
 from prototile.scores import AdditiveScores
 
@@ -19,18 +20,11 @@ class PipelineFrontEnd(NamedFrontEnd):
 
     The scalers become the model's `AffineMap`, or are taken into the levels of its tables; a Pipeline may end in a
     Pipeline.
-
-    Parameters
-    ----------
-    convert_last
-        Converts the last step.
     """
 
     names = ("Pipeline",)
     supported = "a Pipeline of StandardScaler, MinMaxScaler, MaxAbsScaler or RobustScaler and one of these"
-
-    def __init__(self, convert_last: Callable[[Any], PrototypeModel]) -> None:
-        self._convert_last = convert_last
+    place = 1
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return the last step's model with the scalers as its preprocessing.
@@ -47,7 +41,7 @@ class PipelineFrontEnd(NamedFrontEnd):
             raise UnsupportedModelError(
                 f"the Pipeline ends in step {last_name!r}, which is {last!r}; its last step must be a classifier."
             )
-        result = self._convert_last(last)
+        result = to_prototype_model(last)
         used = [
             (name, step)
             for name, step in scalers

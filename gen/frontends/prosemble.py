@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from prototile.distances import distances
 from prototile.errors import InputError, ModelFileError, UnsupportedModelError
+from prototile.frontends.base import FrontEnd
 from prototile.frontends.lvq import lvq_model, refuse_local_metrics
 from prototile.model import PrototypeModel
 
@@ -32,7 +33,7 @@ _ARRAYS = ("prototypes_", "prototype_labels_", "relevances_", "omega_", "thetas_
 METADATA = "__metadata__"
 
 
-class ProsembleFrontEnd:
+class ProsembleFrontEnd(FrontEnd):
     """Takes prosemble's models whose answer is the nearest prototype by one metric, and those of one class.
 
     Relevances and omega become the preprocessing. ``GRLVQ`` and ``SRNG`` are trained, rejected and exported with

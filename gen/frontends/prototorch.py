@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prototile.errors import InputError, UnsupportedModelError
+from prototile.frontends.base import FrontEnd
 from prototile.frontends.lvq import lvq_model, refuse_local_metrics
 from prototile.model import PrototypeModel
 
@@ -21,7 +22,7 @@ _COMPONENTS, _LABELS = "proto_layer._components", "proto_layer._labels"
 _KEYS = (_COMPONENTS, _LABELS, "_relevances", "_omega", "prototype_win_ratios")
 
 
-class PrototorchFrontEnd:
+class PrototorchFrontEnd(FrontEnd):
     """Takes prototorch's models whose answer is the nearest prototype by one metric.
 
     ``GRLVQ`` multiplies the features by its relevances, so the distance has their squares; ``GMLVQ`` has

@@ -14,6 +14,7 @@ class PrototypeGridFrontEnd(NamedFrontEnd):
     library = "prototile"
     names = (_NAME,)
     supported = _NAME
+    place = -1
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its prototypes.

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from prototile.frontends.base import FrontEnd
 from prototile.model import PrototypeModel
 
 
-class PrototypeModelFrontEnd:
+class PrototypeModelFrontEnd(FrontEnd):
     """Takes a `PrototypeModel` as it is."""
 
     supported = "PrototypeModel"
+    place = -2
 
     def accepts(self, model: Any) -> bool:
         """Tell whether it is a `PrototypeModel`."""
