@@ -23,6 +23,7 @@ from prototile.boards.ecp5 import LFE5U_25F_6BG381
 from prototile.boards.family import Part
 from prototile.boards.ice40 import HX8K_CT256, UP5K_SG48
 from prototile.config import Configuration
+from prototile.design import budget
 from prototile.estimate import estimate
 from prototile.hardware import core, grid_shape, tile_images
 from prototile.nodes import Nodes
@@ -106,13 +107,13 @@ def largest_grid(unit: str, bits: int, part: Part) -> Configuration | None:
 
 def _fits(config: Configuration, part: Part) -> bool:
     has = part.available
-    figures = estimate(config, np.full(config.rows, config.pes_per_row), link=False)
+    figures = estimate(config, np.full(config.rows, config.pes_per_row), link=False, multipliers=has.dsp or 0)
     rams = sum(
         memory.count * part.family.block_ram_count(width=memory.width, depth=memory.depth)
         for memory in figures.memories
         if memory.name == "prototypes"
     )
-    cells = figures.pe_logic_cells * config.place_count * part.family.cells_per_estimate
+    cells = budget(part).pe_cells_of(figures) * config.place_count
     multipliers = config.multiplier_count(config.place_count) if has.dsp else 0
     return (
         rams <= (has.bram or 0) and cells <= FILL * (has.logic_cells or has.lut or 0) and multipliers <= (has.dsp or 0)

@@ -137,8 +137,10 @@ class Family(ABC):
         Flags of place-and-route that choose another router, for what the usual one never ends on; empty for none.
     slow_block_ram
         Whether block RAM takes so much of a cycle to answer that a register should follow it.
-    cells_per_estimate
-        What the family takes for one cell of `prototile.estimate`, measured on the digits chip.
+    flip_flops_apart
+        Whether a flip-flop takes no look-up table from others, so that look-up tables are what a part runs out of.
+    luts_per_chain
+        Look-up tables that lead into and out of a carry chain, on top of the chain's own.
     """
 
     name: str
@@ -156,7 +158,8 @@ class Family(ABC):
     place_flags: tuple[str, ...] = ()
     other_router: tuple[str, ...] = ()
     slow_block_ram: bool = False
-    cells_per_estimate: float = 1.0
+    flip_flops_apart: bool = False
+    luts_per_chain: float = 0.0
 
     #: Cell types of the synthesised netlist that count as look-up tables, flip-flops and so on.
     cell_prefixes: ClassVar[Mapping[str, tuple[str, ...]]]

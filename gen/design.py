@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from amaranth.lib.data import StructLayout
 
     from prototile.boards.board import Board
+    from prototile.boards.family import Part
     from prototile.boards.report import BuildReport
     from prototile.sim.verilated import Run, Stalls
 
@@ -455,7 +456,7 @@ class Design:
         from prototile.estimate import estimate
 
         target = find_board(board or self.board_name)
-        offer = budget(target)
+        offer = budget(target.part)
         figures = estimate(self.config, self.occupied, multipliers=offer.multipliers)
         cells, block_rams = offer.cells_of(figures), offer.block_rams_of(figures)
         single_ports = offer.single_ports_for(figures.memories)
@@ -464,7 +465,7 @@ class Design:
             "device": target.part.name,
             "logic_cells": cells,
             "bram": block_rams,
-            "per_pe": {"logic_cells": round(figures.pe_logic_cells * offer.cells_per_estimate, 1)},
+            "per_pe": {"logic_cells": round(offer.pe_cells_of(figures), 1)},
             **({"spram": single_ports} if single_ports else {}),
             "available": {"logic_cells": offer.logic_cells, "bram": offer.block_rams},
             "util_pct": {
@@ -510,7 +511,7 @@ class Design:
 
         target = find_board(board or self.board_name)
         memories = planned_memories(self.config, self.quantised.nodes)
-        offer = budget(target)
+        offer = budget(target.part)
         with TemporaryDirectory(prefix="prototile-") as name:
             sources = []
             for module, text in (
@@ -676,7 +677,7 @@ def convert(
         choice = choose_bits(source, calibration, y, **options)
         bits = choice.bits
     source, quantiser, quantised = _quantised(source, calibration, bits)
-    sized = size(quantised, budget(target), choices)
+    sized = size(quantised, budget(target.part), choices)
     return Design(
         model=source,
         quantiser=quantiser,
@@ -734,28 +735,24 @@ def _for_grid(source: PrototypeModel, calibration: Any, grid: Design | str | os.
     return design
 
 
-def budget(board: Board) -> Budget:
-    """What a board's part offers to the grid."""
-    available = board.part.available
-    return Budget(
-        part=board.part.name,
-        logic_cells=_logic_cells(board),
-        block_rams=available.bram or 0,
-        block_ram_count=board.part.family.block_ram_count,
-        single_ports=(available.spram or 0) if board.part.family.single_port_shapes else 0,
-        single_port_count=board.part.family.single_port_count,
-        distributed_ram=board.part.family.distributed_ram,
-        multipliers=available.dsp or 0,
-        memory_register=board.part.family.slow_block_ram,
-        cells_per_estimate=board.part.family.cells_per_estimate,
-    )
-
-
-def _logic_cells(board: Board) -> int:
-    available = board.part.available
+def budget(part: Part) -> Budget:
+    """What a part offers to the grid."""
+    family, available = part.family, part.available
     cells = available.logic_cells or available.lut
-    assert cells, f"{board.part.name} has no logic cells"
-    return cells
+    assert cells, f"{part.name} has no logic cells"
+    return Budget(
+        part=part.name,
+        logic_cells=cells,
+        block_rams=available.bram or 0,
+        block_ram_count=family.block_ram_count,
+        single_ports=(available.spram or 0) if family.single_port_shapes else 0,
+        single_port_count=family.single_port_count,
+        distributed_ram=family.distributed_ram,
+        multipliers=available.dsp or 0,
+        memory_register=family.slow_block_ram,
+        flip_flops_apart=family.flip_flops_apart,
+        luts_per_chain=family.luts_per_chain,
+    )
 
 
 def find_board(name: str) -> Board:

@@ -49,45 +49,64 @@ class Memory:
     granule: int | None = None
 
 
+@dataclass
+class Cells:
+    """Cells by what is in them.
+
+    Parameters
+    ----------
+    both, lut, ff
+        Those with a look-up table and a flip-flop that it feeds, with a table only, with a flip-flop only.
+    chains
+        Carry chains whose ends take cells on some families; those that adders share (`prototile.rtl.adders`) do not.
+    """
+
+    both: float = 0
+    lut: float = 0
+    ff: float = 0
+    chains: float = 0
+
+    def add(self, other: "Cells", times: float = 1) -> None:
+        """Take in `other`, so many times."""
+        self.both += other.both * times
+        self.lut += other.lut * times
+        self.ff += other.ff * times
+        self.chains += other.chains * times
+
+    @property
+    def look_up_tables(self) -> float:
+        """Look-up tables in all cells."""
+        return self.both + self.lut
+
+    @property
+    def flip_flops(self) -> float:
+        """Flip-flops in all cells."""
+        return self.both + self.ff
+
+    @property
+    def logic_cells(self) -> float:
+        """Cells of a table and a flip-flop each."""
+        return self.both + self.lut + self.ff
+
+
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
     """Estimated resources.
 
     Attributes
     ----------
-    lut, ff
-        Look-up tables and flip-flops.
-    logic_cells
-        Cells of a look-up table and a flip-flop each, where a flip-flop shares the cell of the table that feeds it.
-    pe_logic_cells
-        The same for the grid alone, divided by its processing elements.
+    total
+        Cells of the whole design.
+    grid
+        Cells of its `pe_count` processing elements with their tiles and row ends.
     memories
         All memories of the design.
     """
 
-    lut: int
-    ff: int
-    logic_cells: int
-    pe_logic_cells: float
+    total: Cells
+    grid: Cells
+    pe_count: int
     memories: tuple[Memory, ...]
-
-
-@dataclass
-class _Cells:
-    """Cells by what is in them: table and flip-flop, table only, flip-flop only."""
-
-    both: float = 0
-    lut: float = 0
-    ff: float = 0
-
-    def add(self, other: "_Cells", times: float = 1) -> None:
-        self.both += other.both * times
-        self.lut += other.lut * times
-        self.ff += other.ff * times
-
-    @property
-    def total(self) -> float:
-        return self.both + self.lut + self.ff
 
 
 def estimate(
@@ -102,7 +121,7 @@ def estimate(
     multipliers
         Multiplier blocks of the part. If it has one for each product, none of these takes logic, else all do.
     """
-    cells = _Cells()
+    cells = Cells()
     if config.reduction == "parallel":
         grid = _elements_and_trees(config, occupied)
         cells.add(_ends(config))
@@ -115,13 +134,7 @@ def estimate(
     cells.add(grid)
     if link:
         cells.add(_link(config))
-    return Estimate(
-        lut=round(cells.both + cells.lut),
-        ff=round(cells.both + cells.ff),
-        logic_cells=round(cells.total),
-        pe_logic_cells=round(grid.total / int(occupied.sum()), 1),
-        memories=memories(config, occupied),
-    )
+    return Estimate(total=cells, grid=grid, pe_count=int(occupied.sum()), memories=memories(config, occupied))
 
 
 def memories(config: Configuration, occupied: NDArray[np.int64]) -> tuple[Memory, ...]:
@@ -201,36 +214,36 @@ def _counting_luts(width: int, depth: int) -> float:
     return width * max(1.0, depth / 16 * 1.2)
 
 
-def _lane(config: Configuration, products_in_logic: bool) -> _Cells:
+def _lane(config: Configuration, products_in_logic: bool) -> Cells:
     """The distance unit of one component, see `prototile.rtl.distance.lanes`."""
     bits, shift = config.bits, config.shift_max
     if config.metric == "table":
-        return _Cells(ff=config.unit.entry_bits)
-    cells = _Cells(both=bits + 1)
+        return Cells(ff=config.unit.entry_bits)
+    cells = Cells(both=bits + 1, chains=1)
     if config.metric == "l2":
         if not config.unit.multiplies:
             cells.both += {1: 1, 2: 3, 3: 7, 4: 14}[bits]
         else:
-            cells.add(_Cells(both=bits))
+            cells.add(Cells(both=bits, chains=1))
             if products_in_logic:
-                cells.add(_Cells(both=2 * bits, lut=(0.15 * bits - 0.17) * bits * bits))
+                cells.add(Cells(both=2 * bits, lut=(0.15 * bits - 0.17) * bits * bits))
     elif config.metric == "linf":
-        cells.add(_Cells(both=bits, lut=bits + 1))
+        cells.add(Cells(both=bits, lut=bits + 1, chains=bits > 4))
     elif config.metric == "box":
-        cells.add(_Cells(both=2 * (bits + 1)))
+        cells.add(Cells(both=2 * (bits + 1), chains=1))
     if shift:
         term = config.unit.lane_width
         # Up to a shift by one, a bit takes four inputs; a square one less, as it is no difference to be complemented.
         choice = 0.6 * shift - (0.7 if config.metric == "l2" else 0.2) if shift > 1 else 0
-        cells.add(_Cells(both=term, lut=choice * term, ff=1 + config.unit.shift_bits))
+        cells.add(Cells(both=term, lut=choice * term, ff=1 + config.unit.shift_bits))
     return cells
 
 
-def _unit(config: Configuration, products_in_logic: bool) -> tuple[_Cells, int]:
+def _unit(config: Configuration, products_in_logic: bool) -> tuple[Cells, int]:
     """The distance unit of a word, and the bits of its term."""
     if config.metric == "hamming":
         return _hamming(config), config.unit.term_width
-    cells = _Cells()
+    cells = Cells()
     cells.add(_lane(config, products_in_logic), config.lanes)
     width = config.unit.lane_width
     maximum, carries = config.metric == "linf", config.metric in ("l1", "box")
@@ -240,19 +253,20 @@ def _unit(config: Configuration, products_in_logic: bool) -> tuple[_Cells, int]:
     for level in range(index_bit_count(config.lanes)):
         joined, left_over = divmod(-(-config.lanes >> level), 2)
         # A sum, its carry out of the chain into a register, the carry input, and the carry that is passed on.
-        join = _Cells(both=width, lut=2) if maximum else _Cells(both=width, lut=1 + carries, ff=1 + carries)
+        join = Cells(both=width, lut=2) if maximum else Cells(both=width, lut=1 + carries, ff=1 + carries)
+        join.chains = 1
         cells.add(join, joined)
         cells.ff += left_over * (width + carries)
         width += not maximum
     return cells, width
 
 
-def _hamming(config: Configuration) -> _Cells:
+def _hamming(config: Configuration) -> Cells:
     """The tree of `prototile.rtl.distance.hamming`, level by level."""
     bits = config.word_width
     loose = max(0, bits - 2 * hamming_leaves(bits))
     numbers = [min(2, bits - loose - at) for at in range(0, bits - loose, 2)]
-    cells = _Cells(both=bits, lut=0.25 * bits * config.masked)
+    cells = Cells(both=bits, lut=0.25 * bits * config.masked)
     level = 0
     while len(numbers) > 1:
         sums = [max(numbers[at : at + 2]) + 1 for at in range(0, len(numbers) - 1, 2)]
@@ -260,6 +274,7 @@ def _hamming(config: Configuration) -> _Cells:
         loose = max(0, loose - len(sums))
         # Each sum with its carry out; what begins and ends a chain of sums is fitted to whole chips.
         cells.lut += sum(sums) + 0.25 * -(-sum(sums) // 12)
+        cells.chains += -(-sum(sums) // 12)
         numbers = sums + rest
         if level % 2 or len(numbers) == 1:
             cells.ff += loose + sum(rest)
@@ -267,19 +282,19 @@ def _hamming(config: Configuration) -> _Cells:
     return cells
 
 
-def _element(config: Configuration, products_in_logic: bool) -> _Cells:
+def _element(config: Configuration, products_in_logic: bool) -> Cells:
     width = config.distance_width
     cells, term = _unit(config, products_in_logic)
     if config.metric == "linf":
-        cells.add(_Cells(both=width, lut=width + 1))
+        cells.add(Cells(both=width, lut=width + 1))
     else:
         # The accumulator, what chooses between the term and itself, and the carry input.
         with_carry = config.metric in ("l1", "box") or config.k > 1 or config.radii == "prototype"
-        cells.add(_Cells(both=width, lut=min(term, width) + with_carry))
+        cells.add(Cells(both=width, lut=min(term, width) + with_carry, chains=1))
     # The bit of the key, the candidate, and a share of the bank's minimum.
-    cells.add(_Cells(both=2, lut=0.75))
+    cells.add(Cells(both=2, lut=0.75))
     if config.k > 1:
-        cells.add(_Cells(both=1, lut=2))
+        cells.add(Cells(both=1, lut=2))
     if config.radii == "prototype":
         cells.both += 2
         cells.lut += 2
@@ -296,49 +311,54 @@ def _element(config: Configuration, products_in_logic: bool) -> _Cells:
     return cells
 
 
-def _grid(config: Configuration, occupied: NDArray[np.int64], *, products_in_logic: bool) -> _Cells:
-    cells = _Cells()
+def _grid(config: Configuration, occupied: NDArray[np.int64], *, products_in_logic: bool) -> Cells:
+    cells = Cells()
     cells.add(_element(config, products_in_logic), int(occupied.sum()))
     banks = -(-config.pes_per_tile // config.pes_per_bank)
     address = index_bit_count(config.prototypes_per_pe * config.memory_rows)
     pulses = config.place_width + config.bank_width + config.column_width
-    tile = _Cells(ff=config.word_width * (1 + config.memory_register) + address + 2 + pulses, both=6, lut=3)
-    tile.add(_Cells(both=2.5, lut=2), banks)
+    tile = Cells(ff=config.word_width * (1 + config.memory_register) + address + 2 + pulses, both=6, lut=3)
+    tile.add(Cells(both=2.5, lut=2), banks)
     if config.writable:
         where = index_bit_count(config.rows) + config.column_width + index_bit_count(config.pes_per_tile)
-        tile.add(_Cells(ff=1 + where + config.unit.written_beside, lut=2))
+        tile.add(Cells(ff=1 + where + config.unit.written_beside, lut=2))
     if config.k > 1:
-        tile.add(_Cells(both=3 + banks, ff=config.unit.latency + 2))
-    tile.add(_Cells(both=3), banks - 1 + (config.columns > 1))
+        tile.add(Cells(both=3 + banks, ff=config.unit.latency + 2))
+    tile.add(Cells(both=3), banks - 1 + (config.columns > 1))
     cells.add(tile, config.rows * config.columns)
-    cells.add(_Cells(both=config.key_width, ff=5, lut=2), config.rows)
+    cells.add(Cells(both=config.key_width, ff=5, lut=2), config.rows)
     return cells
 
 
-def _query_buffer(config: Configuration) -> _Cells:
+def _query_buffer(config: Configuration) -> Cells:
     """The buffer where it is too small for a block RAM: a flip-flop a bit, and the tables that select a row."""
     rows = SLOTS << index_bit_count(config.words)
     if in_block_ram(rows, config.word_width):
-        return _Cells()
-    return _Cells(ff=rows * config.word_width, lut=0.85 * rows * config.word_width)
+        return Cells()
+    return Cells(ff=rows * config.word_width, lut=0.85 * rows * config.word_width)
 
 
-def _front_end(config: Configuration) -> _Cells:
+def _front_end(config: Configuration) -> Cells:
     counters = index_bit_count(config.words + 1) + 2 * index_bit_count(config.interval_cycles)
     address = index_bit_count(config.prototypes_per_pe * config.memory_rows)
-    cells = _Cells(both=counters + 2 * address + 8, lut=40)
+    cells = Cells(both=counters + 2 * address + 8, lut=40, chains=10)
     if config.writable:
-        cells.add(_Cells(lut=config.word_width + address, ff=config.unit.memory_width + address + 6))
+        cells.add(Cells(lut=config.word_width + address, ff=config.unit.memory_width + address + 6))
     return cells
 
 
-def _back_end(config: Configuration) -> _Cells:
+def _back_end(config: Configuration) -> Cells:
     order = config.index_width + config.distance_width + 1
     sideband = config.saturated_width + _TAG_WIDTH
     record = sum(width for _, width, _ in config.record_fields()) + _TAG_WIDTH
-    cells = _Cells(both=order + 3 * config.distance_width, ff=3 * order + 3 * config.class_width, lut=2 * order + 30)
-    cells.add(_Cells(ff=4 * sideband, lut=2 * sideband))
-    cells.add(_Cells(ff=record))
+    cells = Cells(
+        both=order + 3 * config.distance_width,
+        ff=3 * order + 3 * config.class_width,
+        lut=2 * order + 30,
+        chains=14,
+    )
+    cells.add(Cells(ff=4 * sideband, lut=2 * sideband))
+    cells.add(Cells(ff=record))
     if config.k > 1:
         cells.add(_vote(config))
     for memory in (
@@ -349,25 +369,25 @@ def _back_end(config: Configuration) -> _Cells:
     return cells
 
 
-def _vote(config: Configuration) -> _Cells:
+def _vote(config: Configuration) -> Cells:
     """The neighbours that vote, see `prototile.rtl.vote.Vote`."""
     k, order, class_width = config.k, config.index_width + config.distance_width + 1, config.class_width
     answer, count = class_width + config.distance_width, bit_count(k)
     # Each neighbour keeps a key and compares it with the new one.
-    cells = _Cells(ff=order + class_width)
-    cells.add(_Cells(both=order + class_width + 1, lut=order + 4), k)
+    cells = Cells(ff=order + class_width)
+    cells.add(Cells(both=order + class_width + 1, lut=order + 4), k)
     # One after another is chosen, counted, and becomes the winner.
-    cells.add(_Cells(both=answer, lut=answer * (k - 1) * 0.6, ff=2 * answer))
-    cells.add(_Cells(both=count, lut=k * (2 + class_width / 2)))
-    cells.add(_Cells(both=2 * count + 4, lut=2 * count + answer + class_width + 6))
+    cells.add(Cells(both=answer, lut=answer * (k - 1) * 0.6, ff=2 * answer))
+    cells.add(Cells(both=count, lut=k * (2 + class_width / 2)))
+    cells.add(Cells(both=2 * count + 4, lut=2 * count + answer + class_width + 6))
     return cells
 
 
-def _constant_units(config: Configuration, count: int) -> _Cells:
+def _constant_units(config: Configuration, count: int) -> Cells:
     """Distance units of `count` constant prototypes."""
     bits, lanes = config.bits, config.lanes
     term = bit_count(config.term_max)
-    cells = _Cells()
+    cells = Cells()
     if config.looks_terms_up:
         tables, term = _looked_up_terms(config, count)
         cells.both += lanes * tables
@@ -411,46 +431,47 @@ def _looked_up_terms(config: Configuration, count: int) -> tuple[float, int]:
     return float(np.sum(1 - (1 - shared_by / len(levels)) ** count)), width
 
 
-def _elements_and_trees(config: Configuration, occupied: NDArray[np.int64]) -> _Cells:
+def _elements_and_trees(config: Configuration, occupied: NDArray[np.int64]) -> Cells:
     """The parallel form's elements, the trees within each class, and the tree over the classes."""
     count, order = int(occupied.sum()), config.distance_width + (config.radii in ("class", "prototype"))
     cells = _constant_units(config, count)
     compared = {"prototype": count, "class": config.rows, "common": 2}.get(config.radii, 0)
-    cells.add(_Cells(both=1, lut=config.distance_width, ff=config.distance_width), compared)
+    cells.add(Cells(both=1, lut=config.distance_width, ff=config.distance_width), compared)
     # Each node compares, and chooses the order and a bit or so of the place.
     for members in occupied:
         for level in range(config.member_levels):
             joined, left_over = divmod(-(-int(members) >> level), 2)
-            cells.add(_Cells(both=order + level + 1, lut=order), joined)
-            cells.add(_Cells(ff=order + level), left_over)
+            cells.add(Cells(both=order + level + 1, lut=order), joined)
+            cells.add(Cells(ff=order + level), left_over)
     place = config.member_levels
     for level in range(config.class_levels):
         joined, left_over = divmod(-(-config.rows >> level), 2)
         chosen = 2 * (order + level + 1) + place
         # Above the first level there are three comparisons, and the runner-up is one of four.
-        further = _Cells(lut=2 * order + order + level) if level else _Cells()
-        cells.add(_Cells(both=chosen, lut=order), joined)
+        further = Cells(lut=2 * order + order + level) if level else Cells()
+        cells.add(Cells(both=chosen, lut=order), joined)
         cells.add(further, joined)
-        cells.add(_Cells(ff=chosen), left_over)
+        cells.add(Cells(ff=chosen), left_over)
     return cells
 
 
-def _ends(config: Configuration) -> _Cells:
+def _ends(config: Configuration) -> Cells:
     """What lies around the parallel form's elements and trees: the query's register, the margin, the buffer."""
     record = sum(width for _, width, _ in config.record_fields()) + _TAG_WIDTH
     pointers = 5 * index_bit_count(config.queries_inside)
     fields = 2 * (config.class_width + config.distance_width + 1) + config.index_width
-    return _Cells(
+    return Cells(
         both=config.distance_width + 1 + pointers,
         lut=2 * config.class_width + config.distance_width + 20,
         ff=config.word_width + config.latency_cycles + record + fields,
+        chains=14,
     )
 
 
-def _link(config: Configuration) -> _Cells:
+def _link(config: Configuration) -> Cells:
     record = sum(width for _, width, _ in config.record_fields())
     # Most flip-flops of the link load a byte or keep it, so that no table of theirs shares their cell.
-    cells = _Cells(both=15 + record + config.word_width, lut=275, ff=140 + config.saturated_width)
+    cells = Cells(both=15 + record + config.word_width, lut=275, ff=140 + config.saturated_width, chains=14)
     if config.writable:
-        cells.add(_Cells(lut=58, ff=25))
+        cells.add(Cells(lut=58, ff=25))
     return cells

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from prototile.config import Configuration
 from prototile.errors import FitError, InputError
-from prototile.estimate import Estimate, Memory, estimate
+from prototile.estimate import Cells, Estimate, Memory, estimate
 from prototile.placement import row_occupancy, segment_count
 from prototile.quantised import QuantisedModel
 from prototile.rtl.memories import WRITABLE_ONLY
@@ -47,8 +47,10 @@ class Budget:
         Multiplier blocks that it has.
     memory_register
         Whether its block RAM is so slow that a register should follow.
-    cells_per_estimate
-        Logic cells of the part for one of the estimate.
+    flip_flops_apart
+        Whether its logic cells are look-up tables, beside which flip-flops take nothing.
+    luts_per_chain
+        Look-up tables that lead into and out of a carry chain.
     """
 
     part: str
@@ -60,11 +62,20 @@ class Budget:
     distributed_ram: bool = False
     multipliers: int = 0
     memory_register: bool = False
-    cells_per_estimate: float = 1.0
+    flip_flops_apart: bool = False
+    luts_per_chain: float = 0.0
 
     def cells_of(self, figures: Estimate) -> int:
         """Logic cells of the part that a design takes."""
-        return round(figures.logic_cells * self.cells_per_estimate)
+        return round(self._cells(figures.total))
+
+    def pe_cells_of(self, figures: Estimate) -> float:
+        """Logic cells of the part that the grid alone takes, divided by its processing elements."""
+        return self._cells(figures.grid) / figures.pe_count
+
+    def _cells(self, figures: Cells) -> float:
+        taken = figures.look_up_tables if self.flip_flops_apart else figures.logic_cells
+        return taken + self.luts_per_chain * figures.chains
 
     def block_rams_of(self, figures: Estimate) -> int:
         """Block RAMs that all memories of a design take."""
@@ -162,7 +173,7 @@ def size(model: QuantisedModel, budget: Budget, choices: Choices | None = None) 
         found = [_sized(budget, config, sizes) for config in equally_fast]
         fitting = [one for one in found if _fits(one, budget)]
         if fitting:
-            return min(fitting, key=lambda one: (one.estimate.logic_cells, one.block_rams, one.config.columns))
+            return min(fitting, key=lambda one: (budget.cells_of(one.estimate), one.block_rams, one.config.columns))
         tried += found
     raise FitError(_too_large(tried, budget, model, choices))
 
@@ -319,7 +330,7 @@ def _too_large(found: list[Sized], budget: Budget, model: QuantisedModel, choice
 
     closest = min(found, key=excess)
     cells, rams = budget.cells_of(closest.estimate), closest.block_rams
-    per_pe = closest.estimate.pe_logic_cells * budget.cells_per_estimate
+    per_pe = budget.pe_cells_of(closest.estimate)
     shell = cells - per_pe * closest.pe_count
     # Rounding must not turn what does not fit into something that does.
     largest = min(closest.pe_count - 1, max(0, int((FILL * budget.logic_cells - shell) / per_pe)))

@@ -161,7 +161,7 @@ class ResponseSender(wiring.Component):
                 m.d.comb += restart.eq(1)
                 yield
 
-        identity, fetched = self._identity_byte(m, position, step) if self.writable else (None, 1)
+        identity, fetched = self._identity_bit(m, position, step) if self.writable else (None, 1)
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += [crc.clear.eq(1), restart.eq(1)]
@@ -199,7 +199,7 @@ class ResponseSender(wiring.Component):
                     if identity is None:
                         pick(C(int.from_bytes(self.identity, "little"), 8 * len(self.identity)))
                     else:
-                        m.d.sync += bit.eq(identity.bit_select(position[:3], 1))
+                        m.d.sync += bit.eq(identity)
                     with part(8 * len(self.identity), fetched):
                         m.next = "CHECK"
                 with m.Else():
@@ -223,14 +223,23 @@ class ResponseSender(wiring.Component):
                     m.next = "IDLE"
         return m
 
-    def _identity_byte(self, m, position, step):
-        """The byte that `position` lies in, from a memory that can be written, and whether that has been read."""
+    def _identity_bit(self, m, position, step):
+        """The bit at `position`, from a memory that can be written, and whether that has been read.
+
+        It has a register of its own: the block RAMs of ECP5 take half a cycle to give a word out.
+        """
         m.submodules.identity = memory = Memory(
             shape=8, depth=len(self.identity), init=self.identity, attrs={"ram_style": "block"}
         )
         read, write = memory.read_port(), memory.write_port()
+        read_out = Signal()
         fetched = Signal()
-        m.d.sync += fetched.eq(~step)
+        identity_bit = Signal(reset_less=True)
+        m.d.sync += [
+            read_out.eq(~step),
+            fetched.eq(read_out & ~step),
+            identity_bit.eq(read.data.bit_select(position[:3], 1)),
+        ]
         m.d.comb += [
             # Never at once, see `Tile`.
             read.en.eq(~self.mark.valid),
@@ -239,7 +248,7 @@ class ResponseSender(wiring.Component):
             write.data.eq(self.mark.payload.value),
             write.en.eq(self.mark.valid),
         ]
-        return read.data, fetched
+        return identity_bit, fetched
 
     def _header_bit(self, m, command, sequence, position):
         """Pick a bit of the header."""

@@ -143,7 +143,7 @@ def test_block_rams_are_those_of_yosys(kind, name, tmp_path):
     source = tmp_path / "prototile_core.v"
     source.write_text(design.core_verilog)
     found = count_cells([source], top="prototile_core", part=board(name).part).bram
-    offer = budget(board(name))
+    offer = budget(board(name).part)
     assert offer.block_rams_for(planned_memories(design.config, design.quantised.nodes)) == found
     assert found <= design.estimate()["bram"]
 
@@ -152,7 +152,9 @@ def test_bits_that_never_change_take_no_block_ram():
     for kind in ("masks", "boxes"):
         make, shape = CONSTANT_BITS[kind]
         design = pt.convert(make(), board="ice40-hx8k", **shape)
-        planned = budget(board("ice40-hx8k")).block_rams_for(planned_memories(design.config, design.quantised.nodes))
+        planned = budget(board("ice40-hx8k").part).block_rams_for(
+            planned_memories(design.config, design.quantised.nodes)
+        )
         assert planned < design.estimate()["bram"], kind
 
 
@@ -173,4 +175,14 @@ def test_bits_that_never_change_take_no_block_ram():
 def test_estimate_is_near_what_is_built_of_every_node(make, tmp_path):
     design = pt.convert(make(), board="icebreaker")
     built = design.build(folder=tmp_path / "built")
+    assert design.estimate()["logic_cells"] == pytest.approx(built.logic_cells, rel=0.12)
+
+
+@pytest.mark.slow
+@pytest.mark.tools
+def test_distributed_ram_of_a_writable_chip_is_placed_on_ecp5_in_time(tmp_path):
+    design = pt.convert(random_model("l1", 12, 32, 4), board="ulx3s-25f", memory="distributed")
+    built = design.build(folder=tmp_path / "built")
+    assert built.timing_met, f"{built.fmax_mhz} MHz"
+    assert "TRELLIS_DPR16X4" in (tmp_path / "built" / "netlist.v").read_text()
     assert design.estimate()["logic_cells"] == pytest.approx(built.logic_cells, rel=0.12)
