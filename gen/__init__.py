@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from prototile.model import AffineMap, MatrixMap, PrototypeModel
     from prototile.record import RECORD_DTYPE, Status
     from prototile.training import PrototypeGridClassifier
+    from prototile.training.condensing import condense
 
 __version__ = "0.1.0"
 
@@ -43,6 +44,7 @@ _HOMES = {
     "ToolError": "errors",
     "UnsupportedModelError": "errors",
     "Verification": "design",
+    "condense": "training.condensing",
     "convert": "design",
     "load": "folder",
 }
@@ -66,6 +68,7 @@ __all__ = [
     "ToolError",
     "UnsupportedModelError",
     "Verification",
+    "condense",
     "convert",
     "load",
 ]

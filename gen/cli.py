@@ -232,6 +232,19 @@ def _add_convert(commands: Any) -> None:
     )
     command.add_argument("--max-loss", type=float, metavar="SHARE", help="what --bits auto may lose (default: 0.005)")
     _board(command, "icebreaker", "board to size the grid for (default: icebreaker)")
+    command.add_argument(
+        "--prototypes",
+        type=_count,
+        metavar="N",
+        help="make N prototypes of a model of samples, and tell what that costs on samples held out",
+    )
+    command.add_argument(
+        "--condense",
+        choices=("kmeans", "kmedoids", "lvq", "condensed", "edited", "edited-kmeans"),
+        metavar="METHOD",
+        help="how: kmeans (default), kmedoids, lvq (at --bits; auto: 4) or edited-kmeans; condensed and edited find N "
+        "themselves",
+    )
     command.add_argument("--trust-pickle", action="store_true", help="load pickle files, which can run any code")
     grid = command.add_argument_group("shape of the grid", "What is left out is chosen: the fastest grid that fits.")
     grid.add_argument(

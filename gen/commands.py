@@ -25,6 +25,7 @@ from prototile.design import convert as convert_model
 from prototile.errors import BoardError, DigestError, InputError, ModelFileError
 from prototile.files import load_labels, load_model, load_vectors
 from prototile.folder import BENCH_VECTORS, CORE_FILE, check_place, chip, load
+from prototile.model import PrototypeModel
 from prototile.record import RECORD_DTYPE, Status
 from prototile.report import Values, benched, built, doubts, read_report, simulated, update_report, write_whole
 from prototile.sim.bench import BenchResult, Case, choose_vectors, publish, run_bench, write_bench
@@ -57,6 +58,14 @@ def convert(options: Namespace) -> int:
             model = load_model(options.model, trust_pickle=options.trust_pickle, labels=labels)
         for warning in told:
             steps.note(str(warning.message))
+        if options.prototypes is not None or options.condense is not None:
+            progress(f"Condensing {model.prototype_count} samples")
+            model = _condensed(model, options)
+            if options.prototypes is not None and model.prototype_count < options.prototypes:
+                steps.note(
+                    f"prototile: warning: the classes hold fewer different samples, so there are {model.prototype_count}"
+                    f" prototypes, not {options.prototypes}."
+                )
         X, y = (None, None) if options.calibration is None else load_vectors(options.calibration, model.input_features)
         y = None if y is None else match_labels(y, model.classes, options.calibration)
         bench = X if options.vectors is None else load_vectors(options.vectors, model.input_features)[0]
@@ -88,6 +97,18 @@ def convert(options: Namespace) -> int:
     values = read_report(folder)
     show(options, values, lambda: summary(values), [("written to", str(folder))])
     return 0
+
+
+def _condensed(model: PrototypeModel, options: Namespace) -> PrototypeModel:
+    """The model with few prototypes, as the options say."""
+    from prototile.training.condensing import TRAINED_BITS, condense
+
+    return condense(
+        model,
+        options.prototypes,
+        method=options.condense or "kmeans",
+        bits=TRAINED_BITS if options.bits == "auto" else options.bits,
+    )
 
 
 def simulate(options: Namespace) -> int:

@@ -146,6 +146,9 @@ class Explanation:
         Components of the query that were clipped.
     clipped
         Which these are, shape (saturated,).
+    stands_for
+        Training samples that the element stands for, rows of the model that was condensed, counted from 0, shape
+        (members,); None if the model was not condensed.
     tie
         k = 1: whether `first_of_runner_up` fires as `first_of_label` does, at the same distance. k > 1: whether another
         class has as many votes.
@@ -170,6 +173,7 @@ class Explanation:
     min_margin: int | None
     saturated: int
     clipped: NDArray[np.int64]
+    stands_for: NDArray[np.int64] | None
     tie: bool
 
 
@@ -333,6 +337,7 @@ class Design:
             return neighbour(int(order[self.quantised.labels[order] == label][0]))
 
         other = None if runner_up < 0 else first_of(runner_up)
+        condensation = self.model.condensation
         return Explanation(
             label=self.labels(np.atleast_1d(record))[0],
             status=Status(int(record["status"])),
@@ -353,6 +358,7 @@ class Design:
             min_margin=self.quantised.min_margin,
             saturated=int(record["saturated"]),
             clipped=np.flatnonzero(self.quantiser.saturates(self.model.transform(vector))[0]),
+            stands_for=None if condensation is None else condensation.members_of(prototype),
             tie=bool(record["tie"]),
         )
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from prototile.archives import check_archive, check_file, read_npy, read_npz, safetensors_bytes
 from prototile.arrays import Matrix, to_matrix
+from prototile.condensation import Condensation
 from prototile.errors import InputError, ModelFileError, PrototileError
 from prototile.frontends import to_prototype_model
 from prototile.frontends.prosemble import METADATA, prosemble_file
@@ -25,11 +26,14 @@ from prototile.tables import Table, read_table
 
 _LEVELS_KEYS = ("offset", "step", "open_ended")
 _SCORES_KEYS = ("intercepts", "cuts", "constants", "curvatures", "centres")
-_OPTIONAL_KEYS = ("curvatures", "centres")
+_MEASURED_KEYS = ("held_out", "accuracy_before", "curve_prototypes", "curve_accuracies", "chosen")
+_CONDENSATION_KEYS = ("condensed_by", "members", *_MEASURED_KEYS)
+_OPTIONAL_KEYS = ("curvatures", "centres", *_MEASURED_KEYS)
 _PARTS = {
     "preprocess": (AffineMap, ("scale", "shift")),
     "levels": (Levels, _LEVELS_KEYS),
     "original": (AdditiveScores, _SCORES_KEYS),
+    "condensation": (Condensation, _CONDENSATION_KEYS),
 }
 #: What stands in for the first of them in a file with a matrix.
 _MATRIX_PART = {"preprocess": (MatrixMap, ("matrix", "shift"))}
@@ -37,7 +41,7 @@ _ARRAY_KEYS = (
     *("prototypes", "labels", "radii", "classes", "masks", "weights", "matrix", "feature_names"),
     *(key for _, keys in _PARTS.values() for key in keys),
 )
-_SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive", "step_per_feature", "bits")
+_SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive", "step_per_feature", "bits", "trained")
 _KEYS = _ARRAY_KEYS + _SCALAR_KEYS
 _PICKLES = (".pkl", ".pickle", ".joblib")
 #: Types in .skops files beyond those that skops trusts itself: scikit-learn's search trees, which nothing here ever
@@ -424,6 +428,11 @@ def _values(model: PrototypeModel) -> dict[str, Any]:
         values["step_per_feature"] = True
     if model.bits is not None:
         values["bits"] = model.bits
+    if model.trained:
+        values["trained"] = True
+    if model.condensation is not None:
+        told = _CONDENSATION_KEYS if model.condensation.held_out else ("condensed_by", "members")
+        values |= {name: getattr(model.condensation, name) for name in told}
     if model.levels is not None:
         values |= {name: getattr(model.levels, name) for name in _LEVELS_KEYS}
     if model.original is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prototile.arrays import Matrix, check_columns, frozen, to_array, to_matrix, to_numbers
+from prototile.condensation import Condensation
 from prototile.config import MAX_K, METRICS
 from prototile.distances import distances
 from prototile.errors import InputError, UnsupportedModelError
@@ -381,6 +382,12 @@ class PrototypeModel:
     bits
         Bits of a component that a model in chip units was trained for, 1 to 16, for l1, l2 and linf. Vectors are
         rounded and clipped to these levels as part of the model. None: what prototypes and calibration data need.
+    trained
+        Whether the prototypes were trained, as centres of clusters are, and are no training samples, as those of
+        nearest neighbours. It plays no part in an answer: `prototile.condense` takes samples only.
+    condensation
+        Which samples each prototype stands for, and what it cost to have so few, as `prototile.condense` tells it. It
+        plays no part in an answer. None: not known.
 
     Attributes
     ----------
@@ -427,6 +434,8 @@ class PrototypeModel:
     original: AdditiveScores | None
     maker: TableMaker | None
     bits: int | None
+    trained: bool
+    condensation: Condensation | None
 
     def __init__(
         self,
@@ -449,6 +458,8 @@ class PrototypeModel:
         original: AdditiveScores | None = None,
         maker: TableMaker | None = None,
         bits: int | None = None,
+        trained: bool = False,
+        condensation: Condensation | None = None,
     ) -> None:
         known = canonical_metric(metric)
         points = checked_values(prototypes, known)
@@ -466,18 +477,22 @@ class PrototypeModel:
         kind, radius = _radii_per_prototype(radii, indices, space)
         if preprocess is not None and not isinstance(preprocess, (AffineMap, MatrixMap)):
             raise InputError(f"preprocess must be an AffineMap, a MatrixMap or None, not {preprocess!r}.")
-        if not isinstance(radii_inclusive, (bool, np.bool_)):
-            raise InputError(f"radii_inclusive must be True or False, not {radii_inclusive!r}.")
+        for name, flag in (
+            ("radii_inclusive", radii_inclusive),
+            ("step_per_feature", step_per_feature),
+            ("trained", trained),
+        ):
+            if not isinstance(flag, (bool, np.bool_)):
+                raise InputError(f"{name} must be True or False, not {flag!r}.")
         if preprocess is not None and preprocess.features != points.shape[1]:
             raise InputError(
                 f"the preprocessing has {preprocess.features} features, but the prototypes have {points.shape[1]}."
             )
-        if not isinstance(step_per_feature, (bool, np.bool_)):
-            raise InputError(f"step_per_feature must be True or False, not {step_per_feature!r}.")
         if step_per_feature:
             _check_steps(known, points, radii, min_margin)
         _check_tables(known, points, levels, original)
         _check_bits(bits, known, points)
+        _check_condensation(condensation, len(points))
         values = {
             "prototypes": frozen(points),
             "labels": frozen(names),
@@ -501,6 +516,8 @@ class PrototypeModel:
             "original": original,
             "maker": maker,
             "bits": None if bits is None else int(bits),
+            "trained": bool(trained),
+            "condensation": condensation,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -572,6 +589,19 @@ class PrototypeModel:
         """
         model = copy(self)
         object.__setattr__(model, "feature_names", _checked_names(names, self.input_features))
+        return model
+
+    def with_condensation(self, condensation: Condensation | None) -> PrototypeModel:
+        """Return this model with what is known of its condensation, or nothing if that is None.
+
+        Raises
+        ------
+        InputError
+            If it names a prototype that there is not.
+        """
+        _check_condensation(condensation, self.prototype_count)
+        model = copy(self)
+        object.__setattr__(model, "condensation", condensation)
         return model
 
     def with_labels(self, labels: Any) -> PrototypeModel:
@@ -851,7 +881,7 @@ def _check_k(k: Any, prototype_count: int) -> None:
     if k > MAX_K:
         raise UnsupportedModelError(
             f"k must be at most {MAX_K}, not {k}, as the chip counts the votes of so many; use fewer neighbours, or k=1"
-            " on a few k-means centres per class, which average as neighbours do."
+            " and prototile.condense, whose prototypes average as neighbours do."
         )
     if k > prototype_count:
         raise InputError(f"k is {k}, but there are only {prototype_count} prototypes to vote; use a smaller k.")
@@ -876,6 +906,16 @@ def _check_steps(metric: str, points: Matrix, radii: Any, min_margin: Any) -> No
             "radii and min_margin need one unit of distance, which there is not with step_per_feature; leave them out,"
             " or use one step."
         )
+
+
+def _check_condensation(condensation: Any, prototypes: int) -> None:
+    if condensation is None:
+        return
+    if not isinstance(condensation, Condensation):
+        raise InputError(f"condensation must be a Condensation or None, not {condensation!r}.")
+    largest = int(condensation.members.max())
+    if largest >= prototypes:
+        raise InputError(f"members name the prototype {largest}, but there are {prototypes}, counted from 0.")
 
 
 def _check_bits(bits: Any, metric: str, points: Matrix) -> None:

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prototile.condensation import METHODS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from prototile.condensation import Condensation
     from prototile.design import Design
     from prototile.quantised import QuantisedModel
     from prototile.quantiser import BitsChoice
@@ -104,20 +107,51 @@ class Bar:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve:
-    """Accuracy or agreement by bits: points in the picture, and what they show."""
+class Point:
+    """A point of a curve: where it is, what stands below it, and its share."""
 
+    x: float
+    y: float
+    name: str
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Shares by a number that was chosen.
+
+    Attributes
+    ----------
+    title, quantity
+        Of the picture, and what the shares are.
+    unit
+        What is counted below the points.
+    points
+        From left to right, equally far apart.
+    chosen
+        Which of them is the design's.
+    ticks
+        Heights with what stands beside them.
+    reference
+        Height and share of a line to compare with, or None.
+    width, height
+        Of the whole.
+    """
+
+    title: str
     quantity: str
-    points: list[tuple[float, float, int, float]]
-    ticks: list[tuple[float, str]]
+    unit: str
+    points: list[Point]
     chosen: int
+    ticks: list[tuple[float, str]]
+    reference: tuple[float, float] | None
     width: int
     height: int
 
     @property
     def line(self) -> str:
         """Points of the line, for ``polyline``."""
-        return " ".join(f"{x:g},{y:g}" for x, y, _, _ in self.points)
+        return " ".join(f"{point.x:g},{point.y:g}" for point in self.points)
 
 
 def page(design: Design, values: dict[str, Any]) -> str:
@@ -137,7 +171,10 @@ def page(design: Design, values: dict[str, Any]) -> str:
         bars=bars(values),
         estimated_only="util_pct" not in values,
         times=values["estimated"] if "util_pct" not in values else values,
-        curve=None if design.bits_choice is None else bits_curve(design.bits_choice),
+        bits_curve=None if design.bits_choice is None else bits_curve(design.bits_choice),
+        condensation=design.model.condensation,
+        condensed_by=None if design.model.condensation is None else METHODS[design.model.condensation.condensed_by],
+        prototypes_curve=None if design.model.condensation is None else prototypes_curve(design.model.condensation),
     )
 
 
@@ -238,23 +275,65 @@ def bits_curve(choice: BitsChoice) -> Curve | None:
         float(a) if by_accuracy and a is not None else p.agreement
         for a, p in zip(accuracies, choice.curve, strict=True)
     ]
-    width, height, left, top = 460, 180, 52, 14
-    low = math.floor(10 * min(shares)) / 10
-    span = (1 - low) or 0.1
+    bits = [point.bits for point in choice.curve]
+    return _curve(
+        bits,
+        shares,
+        chosen=bits.index(choice.bits),
+        title=f"Why {choice.bits} bits",
+        quantity="accuracy" if by_accuracy else "agreement with the float model",
+        unit="bits",
+    )
+
+
+def prototypes_curve(condensation: Condensation) -> Curve | None:
+    """What prototypes in place of all samples cost; None if it was not measured."""
+    if not condensation.held_out:
+        return None
+    counts = condensation.curve_prototypes.tolist()
+    return _curve(
+        counts,
+        condensation.curve_accuracies.tolist(),
+        chosen=condensation.chosen,
+        title=f"What {number(counts[condensation.chosen])} prototypes cost",
+        quantity="accuracy",
+        unit="prototypes",
+        reference=condensation.accuracy_before,
+    )
+
+
+def _curve(
+    numbers: list[int],
+    shares: list[float],
+    *,
+    chosen: int,
+    title: str,
+    quantity: str,
+    unit: str,
+    reference: float | None = None,
+) -> Curve:
+    """Lay out a curve with an axis from the lowest tenth to 1."""
+    width, height, left, right, top = 460, 180, 52, 24, 14
+    low = min(0.9, math.floor(10 * min([*shares, 1.0 if reference is None else reference])) / 10)
+    span = 1 - low
 
     def y_of(share: float) -> float:
         return round(top + (1 - share) / span * (height - top - 28), 1)
 
-    step = (width - left - 24) / max(1, len(shares) - 1)
-    points = [
-        (round(left + index * step, 1), y_of(share), point.bits, share)
-        for index, (share, point) in enumerate(zip(shares, choice.curve, strict=True))
-    ]
+    room = width - left - right
+    # A point alone stands in the middle.
+    places = [left + room * (index / (len(shares) - 1) if len(shares) > 1 else 0.5) for index in range(len(shares))]
     return Curve(
-        quantity="accuracy" if by_accuracy else "agreement with the float model",
-        points=points,
+        title=title,
+        quantity=quantity,
+        unit=unit,
+        points=[
+            Point(x=round(x, 1), y=y_of(share), name=number(count), share=share)
+            for x, count, share in zip(places, numbers, shares, strict=True)
+        ],
+        chosen=chosen,
         ticks=[(y_of(share), f"{100 * share:.0f} %") for share in (low, low + span / 2, 1.0)],
-        chosen=choice.bits,
+        reference=None if reference is None else (y_of(reference), reference),
         width=width,
         height=height,
     )

@@ -75,6 +75,16 @@ _SOMETIMES: tuple[dict[str, Any], ...] = (
     {"fmax_mhz": _NUMBER},
     {"multipliers": {"count": int, "in": str}},
     {"tool_versions": dict},
+    {"condensed": {"method": str, "samples": int}},
+    {
+        "condensed_accuracy": {
+            "held_out": int,
+            "before": _NUMBER,
+            "prototypes": int,
+            "after": _NUMBER,
+            "by_prototypes": _BY_NAME,
+        }
+    },
 )
 
 #: Figures by their names; what was not measured is absent.
@@ -99,6 +109,7 @@ def converted(design: Design) -> Values:
             "radii": config.radii,
             "min_margin": model.min_margin,
         },
+        **_condensed(design),
         "grid": {
             "rows": config.rows,
             "columns": config.columns,
@@ -121,6 +132,24 @@ def converted(design: Design) -> Values:
         "target_mhz": target.clock_mhz,
         "estimated": _estimated(design, target),
     }
+
+
+def _condensed(design: Design) -> Values:
+    """That the prototypes stand for more samples, and what that cost; empty if they do not, as far as is known."""
+    found = design.model.condensation
+    if found is None:
+        return {}
+    values: Values = {"condensed": {"method": found.condensed_by, "samples": found.samples}}
+    if found.accuracy_before is not None and found.accuracy is not None:
+        points = zip(found.curve_prototypes.tolist(), found.curve_accuracies.tolist(), strict=True)
+        values["condensed_accuracy"] = {
+            "held_out": found.held_out,
+            "before": round(found.accuracy_before, 4),
+            "prototypes": int(found.curve_prototypes[found.chosen]),
+            "after": round(found.accuracy, 4),
+            "by_prototypes": {str(count): round(share, 4) for count, share in points},
+        }
+    return values
 
 
 def pe_utilisation(design: Design) -> float:

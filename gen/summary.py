@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from prototile.condensation import METHODS
 from prototile.page import duration, number, percent
 
 if TYPE_CHECKING:
@@ -26,7 +27,15 @@ _RESOURCES = {
 def summary(values: dict[str, Any]) -> Table:
     """The figures of ``report.json``."""
     table = _table(f"{values['stage']} for {values['board']} ({values['device']})")
-    figures = [_model(values), *_quality(values), _grid(values), _cycles(values), *_times(values), *_resources(values)]
+    figures = [
+        _model(values),
+        *_condensed(values),
+        *_quality(values),
+        _grid(values),
+        _cycles(values),
+        *_times(values),
+        *_resources(values),
+    ]
     for name, text in figures:
         table.add_row(name, _text(text))
     return table
@@ -58,6 +67,8 @@ def explanation_table(explanation: Explanation, labels: list[str], *, most: int 
     table = _table("")
     for name, line in _standing(explanation):
         table.add_row(name, _text(line))
+    if explanation.stands_for is not None:
+        table.add_row("stands for", _text(_members(explanation.stands_for.tolist(), most)))
     if explanation.saturated:
         names = [labels[at] for at in explanation.clipped[:most]] + ["..."] * (explanation.saturated > most)
         noun = _count(explanation.saturated, "component")
@@ -75,6 +86,17 @@ def explanation_table(explanation: Explanation, labels: list[str], *, most: int 
     if left > 0:
         table.add_row("", f"and {left} components more; --json lists all")
     return table
+
+
+def _members(rows: list[int], most: int) -> str:
+    """Training samples by their rows, the first of many."""
+    if not rows:
+        return "no training sample: each is nearer to another prototype of its class"
+    left = len(rows) - most
+    more = f" and {left} more; --json lists all" if left > 0 else ""
+    return f"{_count(len(rows), 'training sample')}: {'row' if len(rows) == 1 else 'rows'} " + (
+        ", ".join(map(str, rows[:most])) + more
+    )
 
 
 def _standing(explanation: Explanation) -> Iterator[tuple[str, str]]:
@@ -147,6 +169,25 @@ def _model(values: dict[str, Any]) -> tuple[str, str]:
     # Reports of older designs name no neighbours.
     voters = f", {model['k']} neighbours vote" if model.get("k", 1) > 1 else ""
     return "model", f"{sizes}, {model['metric']}{voters}"
+
+
+def _condensed(values: dict[str, Any]) -> list[tuple[str, str]]:
+    if "condensed" not in values:
+        return []
+    found = values["condensed"]
+    made = f"from {number(found['samples'])} samples by {METHODS.get(found['method'], found['method'])}"
+    if "condensed_accuracy" not in values:
+        return [("condensed", f"{made}; too few samples to hold some out and measure what it costs")]
+    measured = values["condensed_accuracy"]
+    rest = found["samples"] - measured["held_out"]
+    before = f"{percent(measured['before'])} with the {number(rest)} others"
+    after = f"{percent(measured['after'])} with {number(measured['prototypes'])} prototypes made of these"
+    curve = [f"{count}: {percent(share)}" for count, share in measured["by_prototypes"].items()]
+    return [
+        ("condensed", made),
+        ("held out", f"{number(measured['held_out'])} samples: {before}, {after}"),
+        *([("prototypes", ", ".join(curve))] if len(curve) > 1 else []),
+    ]
 
 
 def _grid(values: dict[str, Any]) -> tuple[str, str]:

@@ -83,11 +83,11 @@ def _nearest_mean(
         points = before(means)
         points[:, -1] = np.sqrt(lacks)
     elif common:
-        return PrototypeModel(means, labels, metric="l2", classes=classes)
+        return PrototypeModel(means, labels, metric="l2", classes=classes, trained=True)
     else:
         before = MatrixMap(matrix)
         points = before(means)
-    return PrototypeModel(points, labels, metric="l2", classes=classes, preprocess=before)
+    return PrototypeModel(points, labels, metric="l2", classes=classes, preprocess=before, trained=True)
 
 
 def _tables(

@@ -42,4 +42,4 @@ class KMeansFrontEnd(NamedFrontEnd):
                 " the nearest centre; use KMeans, started at its cluster_centers_ if you like, or give these to a"
                 " PrototypeModel with metric='l2' to have the nearest one."
             )
-        return PrototypeModel(centres, np.arange(len(centres)), metric="l2")
+        return PrototypeModel(centres, np.arange(len(centres)), metric="l2", trained=True)

@@ -43,4 +43,5 @@ class KMedoidsFrontEnd(NamedFrontEnd):
             np.asarray(model.cluster_centers_, np.float64),
             np.asarray(model.medoid_indices_).astype(np.int64),
             metric=metric,
+            trained=True,
         )

@@ -37,7 +37,8 @@ class KNeighborsFrontEnd(NamedFrontEnd):
         if model.n_neighbors not in range(1, MAX_K + 1):
             raise UnsupportedModelError(
                 f"{_NAME} has n_neighbors={model.n_neighbors!r}, but the chip lets 1 to {MAX_K} neighbours vote; set it"
-                " to one of these, or to 1 on k-means centres of each class."
+                " to one of these, or to 1 and condense the samples (prototile.condense, convert --prototypes N): few"
+                " prototypes average as votes do."
             )
         if model.weights not in ("uniform", "distance", None):
             raise UnsupportedModelError(

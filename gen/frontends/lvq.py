@@ -62,7 +62,7 @@ def lvq_model(
         preprocess = MatrixMap(matrix) if preprocess is None else preprocess.then(MatrixMap(matrix))
     if preprocess is not None:
         points = preprocess(points)
-    return PrototypeModel(points, labels, metric=metric, preprocess=preprocess, **arguments)
+    return PrototypeModel(points, labels, metric=metric, preprocess=preprocess, trained=True, **arguments)
 
 
 def refuse_local_metrics(name: str) -> UnsupportedModelError:

@@ -44,4 +44,4 @@ class MiniSomFrontEnd(NamedFrontEnd):
             )
         weights = np.asarray(model.get_weights(), np.float64)
         units = weights.reshape(-1, weights.shape[-1])
-        return PrototypeModel(units, np.arange(len(units)), metric=_METRICS[distance])
+        return PrototypeModel(units, np.arange(len(units)), metric=_METRICS[distance], trained=True)

@@ -45,4 +45,5 @@ class NearestCentroidFrontEnd(NamedFrontEnd):
             model.classes_,
             metric=canonical_metric(model.metric, _NAME, ("l1", "l2")),
             classes=model.classes_,
+            trained=True,
         )

@@ -168,6 +168,7 @@ def _one_class(model: PrototypeModel, name: str, arrays: Mapping[str, NDArray[An
         radii_inclusive=True,
         reject=other.tolist()[0],
         preprocess=model.preprocess,
+        trained=True,
     )
 
 

@@ -50,4 +50,5 @@ class TorchhdCentroidFrontEnd(NamedFrontEnd):
             np.arange(len(weights)),
             metric="hamming",
             preprocess=AffineMap(np.full(count, 0.5), np.full(count, 0.5)),
+            trained=True,
         )

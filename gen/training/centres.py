@@ -1,4 +1,4 @@
-"""k-means centres of each class: where training starts, and the simplest way to few prototypes."""
+"""Few points for each class: k-means centres, where training starts too, and medoids."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
+
+from prototile.distances import distances
+from prototile.errors import InputError
+from prototile.training.libraries import missing
+
+#: Samples of a class beyond which all distances between them take too much memory.
+LARGEST_CLASS = 8_000
 
 
 def class_centres(
@@ -55,3 +62,52 @@ def class_centres(
         centres.append(found)
         labels.append(np.full(count, index, np.int64))
     return np.vstack(centres).astype(np.float64), np.concatenate(labels)
+
+
+def class_medoids(
+    X: NDArray[np.float64], classes: NDArray[np.int64], counts: NDArray[np.int64], metric: str, seed: int
+) -> NDArray[np.int64]:
+    """Samples of each class that are nearest to its others, by FasterPAM (Schubert and Rousseeuw, 2021).
+
+    Parameters
+    ----------
+    X, classes
+        Samples (samples, features) and the class index of each.
+    counts
+        Medoids of each class, shape (classes,). A class with fewer distinct samples gets one for each of these.
+    metric
+        Whose sum over a class is made small: ``l1``, ``l2`` (the squared distance) or ``linf``.
+    seed
+        Of the start.
+
+    Returns
+    -------
+    ndarray of shape (medoids,)
+        Rows, class after class and ascending there.
+
+    Raises
+    ------
+    InputError
+        If the library kmedoids is not installed, or a class has more than `LARGEST_CLASS` distinct samples.
+    """
+    try:
+        from kmedoids import fasterpam
+    except ImportError as error:
+        raise missing("medoids", "kmedoids") from error
+
+    chosen = []
+    for index, wanted in enumerate(counts):
+        members = np.flatnonzero(classes == index)
+        # Copies of a medoid would be medoids of nothing.
+        members = np.sort(members[np.unique(X[members], axis=0, return_index=True)[1]])
+        if len(members) > LARGEST_CLASS:
+            raise InputError(
+                f"medoids need all distances within a class, and one has {len(members)} samples, more than"
+                f" {LARGEST_CLASS}; use the method 'kmeans'."
+            )
+        if wanted < len(members):
+            between = distances(metric, X[members], X[members])
+            found = fasterpam(between, int(wanted), random_state=seed, n_cpu=1).medoids
+            members = members[np.sort(found.astype(np.int64))]
+        chosen.append(members)
+    return np.concatenate(chosen)

@@ -254,6 +254,7 @@ class PrototypeGridClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             preprocess=AffineMap(self.scale_, self.shift_),
             weights=None if self.shifts_ is None else np.broadcast_to(1 << self.shifts_, shape),
             bits=self.bits_,
+            trained=True,
         )
 
     def _check_parameters(self) -> None:
