@@ -59,12 +59,12 @@ def convert(options: Namespace) -> int:
         for warning in told:
             steps.note(str(warning.message))
         if options.prototypes is not None or options.condense is not None:
-            progress(f"Condensing {model.prototype_count} samples")
+            progress(f"Condensing {options.model}")
             model = _condensed(model, options)
             if options.prototypes is not None and model.prototype_count < options.prototypes:
                 steps.note(
-                    f"prototile: warning: the classes hold fewer different samples, so there are {model.prototype_count}"
-                    f" prototypes, not {options.prototypes}."
+                    "prototile: warning: the classes hold fewer different samples, so there are"
+                    f" {model.prototype_count} prototypes, not {options.prototypes}."
                 )
         X, y = (None, None) if options.calibration is None else load_vectors(options.calibration, model.input_features)
         y = None if y is None else match_labels(y, model.classes, options.calibration)

@@ -129,7 +129,7 @@ def _integers(values: Any, name: str, least: int) -> NDArray[np.int64]:
 def _integer(value: Any, name: str, least: int, most: int) -> int:
     array = to_numbers(value, name)
     if array.size != 1 or array.dtype.kind != "i" or not least <= array.item() <= most:
-        raise InputError(f"{name} must be an integer from {least} to {most}, not {value!r}.")
+        raise InputError(f"{name} must be an integer from {least} to {most}, not {array.tolist()!r}.")
     return int(array.item())
 
 

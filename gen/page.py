@@ -226,6 +226,8 @@ def grid_picture(design: Design) -> GridPicture:
     ]
     drawn = config.prototype_count * config.features <= _LARGEST_PICTURE
     places, empty = [], []
+    condensation = design.model.condensation
+    stand_for = None if condensation is None else np.bincount(condensation.members, minlength=config.prototype_count)
     pictures = _pictures(design.quantised)
     for (round_, row, at), prototype in np.ndenumerate(held):
         column, place = divmod(at, config.pes_per_tile)
@@ -236,12 +238,13 @@ def grid_picture(design: Design) -> GridPicture:
             continue
         label = int(design.quantised.labels[prototype])
         where = f"row {row}, tile {column}, place {place}" + (f", round {round_}" if rounds > 1 else "")
+        samples = "" if stand_for is None else f", stands for {stand_for[prototype]} of the training samples"
         places.append(
             Place(
                 x=x,
                 y=y,
                 colour=class_colour(label, config.class_count),
-                title=f"prototype {prototype}, class {design.classes[label]} ({where})",
+                title=f"prototype {prototype}, class {design.classes[label]} ({where}){samples}",
                 image=_picture(pictures[prototype], config.bits) if drawn else None,
             )
         )
@@ -295,7 +298,7 @@ def prototypes_curve(condensation: Condensation) -> Curve | None:
         counts,
         condensation.curve_accuracies.tolist(),
         chosen=condensation.chosen,
-        title=f"What {number(counts[condensation.chosen])} prototypes cost",
+        title="What few prototypes cost",
         quantity="accuracy",
         unit="prototypes",
         reference=condensation.accuracy_before,

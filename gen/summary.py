@@ -180,7 +180,7 @@ def _condensed(values: dict[str, Any]) -> list[tuple[str, str]]:
         return [("condensed", f"{made}; too few samples to hold some out and measure what it costs")]
     measured = values["condensed_accuracy"]
     rest = found["samples"] - measured["held_out"]
-    before = f"{percent(measured['before'])} with the {number(rest)} others"
+    before = f"{percent(measured['before'])} right with the {number(rest)} others"
     after = f"{percent(measured['after'])} with {number(measured['prototypes'])} prototypes made of these"
     curve = [f"{count}: {percent(share)}" for count, share in measured["by_prototypes"].items()]
     return [
