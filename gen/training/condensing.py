@@ -25,7 +25,7 @@ HALVES = 3
 #: Bits of prototypes that are trained, unless others are asked for.
 TRAINED_BITS = 4
 #: Runs of k-means, of which the best is taken.
-_STARTS = 5
+_STARTS = 3
 _METRICS = ("l1", "l2", "linf")
 #: Distances between samples and prototypes that are computed at once (32 MB).
 _CHUNK_DISTANCES = 1 << 22
