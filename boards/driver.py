@@ -259,6 +259,10 @@ class Chip:
     scale, shift
         Preprocessing of the model: ``z = x * scale + shift``; likewise. It is not folded into offset and step, because
         that would round differently.
+    columns, inputs
+        Where the preprocessing takes some of the user's features only, or some of them several times: the feature that
+        each component is made from, ``z = x[columns] * scale + shift``, and how many features there are. Empty and 0:
+        each component is made from the feature at its own place.
     matrix
         Where the preprocessing mixes features, instead of scale: ``z = x @ matrix + shift``, a row for each of the
         user's features, a column for each component. Products are added one after another, row by row, the shift last.
@@ -306,6 +310,8 @@ class Chip:
     baud: int
     scale: tuple[float, ...] = (1.0,)
     shift: tuple[float, ...] = (0.0,)
+    columns: tuple[int, ...] = ()
+    inputs: int = 0
     matrix: tuple[tuple[float, ...], ...] = ()
     open_ended: tuple[bool, ...] = (False,)
     reject: Any = None
@@ -334,6 +340,13 @@ class Chip:
             raise ChipFileError(
                 f"matrix must have rows of {self.features} numbers, and no scale beside it: write the folder again with"
                 " prototile convert"
+            )
+        if (len(self.columns), self.inputs > 0) not in ((0, False), (self.features, True)) or not (
+            all(0 <= column < self.inputs for column in self.columns) and not (self.columns and self.matrix)
+        ):
+            raise ChipFileError(
+                f"columns must be {self.features} of the {self.inputs} features, and no matrix beside them: write the"
+                " folder again with prototile convert"
             )
         if self.image is not None and (self.image.ndim != 2 or self.image.dtype != np.uint8):
             raise ChipFileError(
@@ -395,6 +408,8 @@ class Chip:
             for name in _PER_FEATURE:
                 values[name] = tuple(np.atleast_1d(np.asarray(values[name], np.float64)).tolist())
             values["matrix"] = tuple(tuple(float(weight) for weight in row) for row in values.get("matrix", ()))
+            values["columns"] = tuple(int(column) for column in values.get("columns", ()))
+            values["inputs"] = int(values.get("inputs", 0))
             values["open_ended"] = tuple(bool(end) for end in values.get("open_ended", (False,)))
             for name in ("classes", "self_test"):
                 values[name] = tuple(values[name])
@@ -419,6 +434,8 @@ class Chip:
             "baud": self.baud,
             "self_test": list(self.self_test),
         }
+        if self.columns:
+            values |= {"columns": list(self.columns), "inputs": self.inputs}
         if self.matrix:
             values["matrix"] = [list(row) for row in self.matrix]
         if any(self.open_ended):
@@ -441,7 +458,7 @@ class Chip:
     @property
     def input_features(self) -> int:
         """Components of a query of the user's, before the model's preprocessing."""
-        return len(self.matrix) or self.features
+        return len(self.matrix) or self.inputs or self.features
 
     @property
     def words(self) -> int:
@@ -465,7 +482,7 @@ class Chip:
     def quantise(self, X: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Bring queries to the chip's integers: ``clip(rint((z - offset) / step), 0, 2**bits - 1)``, half to even.
 
-        ``z = X * scale + shift``, or ``X @ matrix + shift``, is the model's preprocessing. All of it is float64.
+        z is what `prepare` returns. All of it is float64.
 
         Parameters
         ----------
@@ -483,6 +500,33 @@ class Chip:
         VectorError
             If the shape or type is wrong, or a value is NaN or infinite, or becomes so by the preprocessing.
         """
+        prepared = self.prepare(X)
+        # A quotient beyond float64 is infinite, and is clipped like any other that is too large.
+        with np.errstate(over="ignore"):
+            exact = np.rint((prepared - np.asarray(self.offset)) / np.asarray(self.step))
+        largest = (1 << self.bits) - 1
+        clipped = np.clip(exact, 0, largest)
+        counted = (exact != clipped) & ~np.asarray(self.open_ended)
+        return clipped.astype(np.int64), np.count_nonzero(counted, axis=1).astype(np.int64)
+
+    def prepare(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Do the model's preprocessing, in float64: ``X[:, columns] * scale + shift``, or ``X @ matrix + shift``.
+
+        Parameters
+        ----------
+        X : (n, input features)
+            Queries, one a row.
+
+        Returns
+        -------
+        (n, features)
+            Not rounded to the chip's levels yet. The products of a matrix are added in the order of its rows.
+
+        Raises
+        ------
+        VectorError
+            As `quantise`.
+        """
         try:
             vectors = np.asarray(X, dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -495,19 +539,13 @@ class Chip:
                 " a row"
             )
         _check_finite(vectors, vectors, "replace or leave out what is not a finite number")
-        prepared = self._mixed(vectors) if self.matrix else self._scaled(vectors)
-        # A quotient beyond float64 is infinite, and is clipped like any other that is too large.
-        with np.errstate(over="ignore"):
-            exact = np.rint((prepared - np.asarray(self.offset)) / np.asarray(self.step))
-        largest = (1 << self.bits) - 1
-        clipped = np.clip(exact, 0, largest)
-        counted = (exact != clipped) & ~np.asarray(self.open_ended)
-        return clipped.astype(np.int64), np.count_nonzero(counted, axis=1).astype(np.int64)
+        return self._mixed(vectors) if self.matrix else self._scaled(vectors)
 
     def _scaled(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        columns = np.array(self.columns or range(self.features))
         with np.errstate(over="ignore", invalid="ignore"):
-            prepared: NDArray[np.float64] = vectors * np.asarray(self.scale) + np.asarray(self.shift)
-        _check_finite(prepared, vectors, f"replace or leave out {_TOO_LARGE}")
+            prepared: NDArray[np.float64] = vectors[:, columns] * np.asarray(self.scale) + np.asarray(self.shift)
+        _check_finite(prepared, vectors, f"replace or leave out {_TOO_LARGE}", columns)
         return prepared
 
     def _mixed(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -534,11 +572,14 @@ _CHUNK_NUMBERS = 1 << 15
 _TOO_LARGE = "what the preprocessing makes too large for a float64"
 
 
-def _check_finite(values: NDArray[np.float64], vectors: NDArray[np.float64], way_out: str) -> None:
+def _check_finite(
+    values: NDArray[np.float64], vectors: NDArray[np.float64], way_out: str, columns: NDArray[np.intp] | None = None
+) -> None:
     """Refuse what is not finite among `values`, by the row and column of `vectors` that it comes from."""
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):
-        row, column = wrong[0].tolist()
+        row, place = wrong[0].tolist()
+        column = place if columns is None else int(columns[place])
         raise VectorError(
             f"the query in row {row} has {vectors[row, column]} in column {column} (both counted from 0): {way_out}"
         )

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
         UnsupportedModelError,
     )
     from prototile.folder import load
-    from prototile.model import AffineMap, MatrixMap, PrototypeModel
+    from prototile.maps import AffineMap, MatrixMap
+    from prototile.model import PrototypeModel
     from prototile.record import RECORD_DTYPE, Status
     from prototile.training import PrototypeGridClassifier
     from prototile.training.condensing import condense
@@ -26,14 +27,14 @@ __version__ = "0.1.0"
 
 # Public names and where they live. They are imported when first used, so that each part can be had without the others.
 _HOMES = {
-    "AffineMap": "model",
+    "AffineMap": "maps",
     "BoardError": "errors",
     "Design": "design",
     "DigestError": "errors",
     "Explanation": "design",
     "FitError": "errors",
     "InputError": "errors",
-    "MatrixMap": "model",
+    "MatrixMap": "maps",
     "ModelFileError": "errors",
     "PrototileError": "errors",
     "PrototypeGridClassifier": "training",

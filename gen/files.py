@@ -19,7 +19,8 @@ from prototile.errors import InputError, ModelFileError, PrototileError
 from prototile.frontends import to_prototype_model
 from prototile.frontends.prosemble import METADATA, prosemble_file
 from prototile.frontends.prototorch import is_prototorch_state, prototorch_state
-from prototile.model import AffineMap, Levels, MatrixMap, PrototypeModel
+from prototile.maps import AffineMap, MatrixMap
+from prototile.model import Levels, PrototypeModel
 from prototile.scores import AdditiveScores
 from prototile.skops_trees import check_trees
 from prototile.tables import Table, read_table
@@ -28,9 +29,9 @@ _LEVELS_KEYS = ("offset", "step", "open_ended")
 _SCORES_KEYS = ("intercepts", "cuts", "constants", "curvatures", "centres")
 _MEASURED_KEYS = ("held_out", "accuracy_before", "curve_prototypes", "curve_accuracies", "chosen")
 _CONDENSATION_KEYS = ("condensed_by", "members", *_MEASURED_KEYS)
-_OPTIONAL_KEYS = ("curvatures", "centres", *_MEASURED_KEYS)
+_OPTIONAL_KEYS = ("curvatures", "centres", "columns", "input_features", *_MEASURED_KEYS)
 _PARTS = {
-    "preprocess": (AffineMap, ("scale", "shift")),
+    "preprocess": (AffineMap, ("scale", "shift", "columns", "input_features")),
     "levels": (Levels, _LEVELS_KEYS),
     "original": (AdditiveScores, _SCORES_KEYS),
     "condensation": (Condensation, _CONDENSATION_KEYS),
@@ -46,16 +47,25 @@ _KEYS = _ARRAY_KEYS + _SCALAR_KEYS
 _PICKLES = (".pkl", ".pickle", ".joblib")
 #: Types in .skops files beyond those that skops trusts itself: scikit-learn's search trees, which nothing here ever
 #: asks, the distances that belong to them, sparse matrices, whose indices are checked before they are unpacked,
-#: decision trees, which `check_trees` looks at and nothing asks, and this package's own classifier, whose arrays are
-#: checked as any user's. Restoring them stores arrays and runs no code of the file.
+#: decision trees, which `check_trees` looks at and nothing asks, this package's own classifier, whose arrays are
+#: checked as any user's, and what transformers and searches keep of how they were fitted: functions, which nothing
+#: calls, splitters and types of numbers. Restoring them stores arrays and runs no code of the file.
 KNOWN_SAFE_TYPES = (
+    "numpy.dtype",
+    "numpy.mean",
     "prototile.training.classifier.PrototypeGridClassifier",
     "scipy.sparse._csr.csr_array",
     "scipy.sparse._csr.csr_matrix",
+    "sklearn.feature_selection._mutual_info.mutual_info_classif",
+    "sklearn.feature_selection._univariate_selection.chi2",
+    "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.metrics._dist_metrics.ChebyshevDistance64",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.metrics._dist_metrics.ManhattanDistance64",
     "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.neighbors._ball_tree.BallTree",
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.tree._tree.Tree",
@@ -69,9 +79,9 @@ def load_model(path: str | os.PathLike[str], *, trust_pickle: bool = False, labe
     ----------
     path
         - ``.npz``: arrays ``prototypes`` and ``labels``; optional ``metric``, ``radii``, ``k``, ``classes``, ``masks``,
-          ``weights``, ``min_margin``, ``reject``, ``radii_inclusive`` as in `PrototypeModel`, and ``scale``, ``shift``
-          of an `AffineMap` or ``matrix``, ``shift`` of a `MatrixMap`. Strings are arrays of text, never of objects.
-          Integer prototypes are in chip units. Or a model as prosemble saves it.
+          ``weights``, ``min_margin``, ``reject``, ``radii_inclusive`` as in `PrototypeModel`, and ``scale``, ``shift``,
+          ``columns``, ``input_features`` of an `AffineMap` or ``matrix``, ``shift`` of a `MatrixMap`. Strings are
+          arrays of text, never of objects. Integer prototypes are in chip units. Or a model as prosemble saves it.
         - ``.safetensors``: the same keys; arrays are tensors, the others are metadata in JSON (``metric`` may stand
           bare), and so are ``labels`` and ``classes`` of text. Or a state dict of prototorch.
         - ``.csv``: a row per prototype, its label in the last column; header optional, see `read_table`. Prototypes

@@ -13,7 +13,7 @@ import numpy as np
 from prototile.config import Configuration
 from prototile.design import Design, find_board
 from prototile.errors import DigestError, ModelFileError
-from prototile.model import AffineMap, MatrixMap
+from prototile.maps import AffineMap, Map, MatrixMap
 from prototile.quantiser import BitsChoice, BitsPoint, Quantiser
 
 if TYPE_CHECKING:
@@ -150,16 +150,13 @@ def chip(design: Design) -> Any:
     exemplars = design.quantised.exemplars
     answers = design.golden.decide(exemplars)
     tested = design.quantised.reachable & (answers["distance"] == 0)
-    prepare = model.preprocess or AffineMap(np.ones(model.features), np.zeros(model.features))
     return Chip(
         digest=design.digest,
         features=design.config.features,
         bits=design.config.bits,
         lanes=design.config.lanes,
         record_fields=design.config.record_fields(),
-        scale=tuple(prepare.scale.tolist()) if isinstance(prepare, AffineMap) else (1.0,),
-        shift=tuple(prepare.shift.tolist()),
-        matrix=tuple(map(tuple, prepare.matrix.tolist())) if isinstance(prepare, MatrixMap) else (),
+        **_preprocessing(model.preprocess or AffineMap.identity(model.features)),
         offset=tuple(design.quantiser.offset.tolist()),
         step=tuple(np.atleast_1d(design.quantiser.step).tolist()),
         open_ended=tuple(design.quantiser.open_ended.tolist()) if design.quantiser.open_ended.any() else (False,),
@@ -172,6 +169,17 @@ def chip(design: Design) -> Any:
         image=None if word is None else memory_image(memory_writes(design.config, design.quantised.nodes), word),
         self_test=tuple(np.where(tested, answers["prototype"], Chip.UNTESTED).tolist()),
     )
+
+
+def _preprocessing(prepare: Map) -> dict[str, Any]:
+    """A preprocessing as the fields of `prototile.boards.driver.Chip`."""
+    fields: dict[str, Any] = {"shift": tuple(prepare.shift.tolist())}
+    if isinstance(prepare, MatrixMap):
+        return {**fields, "matrix": tuple(map(tuple, prepare.matrix.tolist()))}
+    fields["scale"] = tuple(prepare.scale.tolist())
+    if prepare.columns is not None:
+        fields |= {"columns": tuple(prepare.columns.tolist()), "inputs": prepare.input_features}
+    return fields
 
 
 def _readme(design: Design) -> str:

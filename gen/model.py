@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, overload
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,7 @@ from prototile.condensation import Condensation
 from prototile.config import MAX_K, METRICS
 from prototile.distances import distances
 from prototile.errors import InputError, UnsupportedModelError
+from prototile.maps import AffineMap, Map, MatrixMap
 from prototile.quantised import MAX_BITS
 from prototile.record import Status
 from prototile.scores import AdditiveScores
@@ -37,8 +38,6 @@ METRIC_NAMES = {
 }
 #: Chunks of the float reference hold at most this many distances (32 MB).
 _CHUNK_DISTANCES = 1 << 22
-#: Numbers of a chunk of a matrix product (256 kB).
-_CHUNK_NUMBERS = 1 << 15
 
 _INT64_MAX = int(np.iinfo(np.int64).max)
 #: Up to here each integer is a float64 of its own.
@@ -76,159 +75,6 @@ def _listed(metrics: Sequence[str]) -> str:
         names = [name for name, meant in METRIC_NAMES.items() if meant == metric and name != metric]
         texts.append(f"{metric} ({', '.join(names)})" if names else metric)
     return ", ".join(texts[:-1]) + f" and {texts[-1]}"
-
-
-@dataclass(frozen=True, eq=False, init=False)
-class AffineMap:
-    """The user's preprocessing: ``z = x * scale + shift`` per feature, in float64.
-
-    Fitted scalers are turned into this form, so ``z`` can differ from theirs in the last bits of a float64.
-
-    Parameters
-    ----------
-    scale, shift
-        One finite number per feature, shape (features,).
-
-    Raises
-    ------
-    InputError
-        If the shapes differ or a value is not finite.
-    """
-
-    scale: NDArray[np.float64]
-    shift: NDArray[np.float64]
-
-    def __init__(self, scale: ArrayLike, shift: ArrayLike) -> None:
-        scales, shifts = (
-            to_numbers(values, name).astype(np.float64) for values, name in ((scale, "scale"), (shift, "shift"))
-        )
-        if scales.ndim != 1 or scales.shape != shifts.shape or not scales.size:
-            raise InputError(
-                f"scale and shift must have one number per feature, not the shapes {scales.shape} and {shifts.shape}."
-            )
-        for name, values in (("scale", scales), ("shift", shifts)):
-            if not np.isfinite(values).all():
-                raise InputError(f"{name} must be finite, but feature {int(np.argmin(np.isfinite(values)))} is not.")
-        object.__setattr__(self, "scale", frozen(scales))
-        object.__setattr__(self, "shift", frozen(shifts))
-
-    @property
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """The parameters by name."""
-        return {"scale": self.scale, "shift": self.shift}
-
-    @property
-    def input_features(self) -> int:
-        """Components of a vector of the user's."""
-        return int(self.scale.size)
-
-    @property
-    def features(self) -> int:
-        """Components of a vector in the model's space."""
-        return int(self.scale.size)
-
-    def __call__(self, X: Matrix) -> NDArray[np.float64]:
-        """Map a matrix (rows, features) into the model's space, float64.
-
-        Raises
-        ------
-        InputError
-            If a result is too large for a float64.
-        """
-        with np.errstate(over="ignore", invalid="ignore"):
-            Z = X * self.scale + self.shift
-        return to_matrix(Z, "the preprocessed input").astype(np.float64)
-
-    @overload
-    def then(self, following: AffineMap) -> AffineMap: ...
-
-    @overload
-    def then(self, following: MatrixMap) -> MatrixMap: ...
-
-    def then(self, following: AffineMap | MatrixMap) -> AffineMap | MatrixMap:
-        """Return the one map that does this and then `following`."""
-        if isinstance(following, MatrixMap):
-            return MatrixMap(self.scale[:, None] * following.matrix, self.shift @ following.matrix + following.shift)
-        return AffineMap(self.scale * following.scale, self.shift * following.scale + following.shift)
-
-
-@dataclass(frozen=True, eq=False, init=False)
-class MatrixMap:
-    """A preprocessing that mixes features: ``z = x @ matrix + shift``, in float64.
-
-    The order of operations is fixed, so that every host computes the same bits: for each component of z, the products
-    ``x[0] * matrix[0]``, ``x[1] * matrix[1]`` ... are rounded and added one after another, and the shift last. A host
-    in another language must not fuse these operations (in C: ``-ffp-contract=off``).
-
-    Parameters
-    ----------
-    matrix
-        Finite numbers, shape (input features, features): a row for each of the user's features, a column for each
-        component in the model's space.
-    shift
-        One finite number per component, shape (features,); None: 0.
-
-    Raises
-    ------
-    InputError
-        If the shapes do not fit together or a value is not finite.
-    """
-
-    matrix: NDArray[np.float64]
-    shift: NDArray[np.float64]
-
-    def __init__(self, matrix: ArrayLike, shift: ArrayLike | None = None) -> None:
-        weights = to_matrix(matrix, "matrix").astype(np.float64)
-        shifts = np.zeros(weights.shape[1]) if shift is None else to_numbers(shift, "shift").astype(np.float64)
-        if shifts.shape != (weights.shape[1],):
-            raise InputError(
-                f"shift must have one number for each of the {weights.shape[1]} columns of matrix, not the shape"
-                f" {shifts.shape}."
-            )
-        if not np.isfinite(shifts).all():
-            raise InputError(f"shift must be finite, but component {int(np.argmin(np.isfinite(shifts)))} is not.")
-        object.__setattr__(self, "matrix", frozen(weights))
-        object.__setattr__(self, "shift", frozen(shifts))
-
-    @property
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """The parameters by name."""
-        return {"matrix": self.matrix, "shift": self.shift}
-
-    @property
-    def input_features(self) -> int:
-        """Components of a vector of the user's."""
-        return int(self.matrix.shape[0])
-
-    @property
-    def features(self) -> int:
-        """Components of a vector in the model's space."""
-        return int(self.matrix.shape[1])
-
-    def __call__(self, X: Matrix) -> NDArray[np.float64]:
-        """Map a matrix (rows, input features) into the model's space (rows, features), float64.
-
-        Raises
-        ------
-        InputError
-            If a result is too large for a float64.
-        """
-        # Chunks of this many numbers stay in a processor's cache: the sum goes over them once for each input feature.
-        chunk = max(1, _CHUNK_NUMBERS // self.features)
-        Z = np.zeros((len(X), self.features))
-        with np.errstate(over="ignore", invalid="ignore"):
-            for start in range(0, len(X), chunk):
-                part = Z[start : start + chunk]
-                for column, weights in zip(X[start : start + chunk].T, self.matrix, strict=True):
-                    part += column[:, None] * weights
-                part += self.shift
-        return to_matrix(Z, "the preprocessed input").astype(np.float64)
-
-    def then(self, following: AffineMap | MatrixMap) -> MatrixMap:
-        """Return the one map that does this and then `following`."""
-        if isinstance(following, MatrixMap):
-            return MatrixMap(self.matrix @ following.matrix, self.shift @ following.matrix + following.shift)
-        return MatrixMap(self.matrix * following.scale, self.shift * following.scale + following.shift)
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -297,7 +143,7 @@ class TableMaker(Protocol):
         ...
 
     def after(self, before: AffineMap) -> TableMaker:
-        """The maker for vectors before an affine map, none of whose scales is 0."""
+        """The maker for vectors before an affine map without columns, none of whose scales is 0."""
         ...
 
     def labelled(self, labels: NDArray[Any]) -> TableMaker:
@@ -425,7 +271,7 @@ class PrototypeModel:
     k: int
     min_margin: float | None
     reject: Any
-    preprocess: AffineMap | MatrixMap | None
+    preprocess: Map | None
     feature_names: tuple[str, ...] | None
     masks: NDArray[np.bool_] | None
     weights: NDArray[np.int64] | None
@@ -448,7 +294,7 @@ class PrototypeModel:
         min_margin: float | None = None,
         reject: Any = None,
         *,
-        preprocess: AffineMap | MatrixMap | None = None,
+        preprocess: Map | None = None,
         feature_names: Any = None,
         radii_inclusive: bool = False,
         masks: Any = None,
@@ -553,7 +399,7 @@ class PrototypeModel:
         """Whether the prototypes are integers as the chip holds them."""
         return self.prototypes.dtype.kind == "i"
 
-    def preceded_by(self, before: AffineMap | MatrixMap) -> PrototypeModel:
+    def preceded_by(self, before: Map) -> PrototypeModel:
         """Return this model with `before` applied to its input first.
 
         Raises
@@ -564,17 +410,16 @@ class PrototypeModel:
         if before.features != self.input_features:
             of = "the prototypes have" if self.preprocess is None else "the preprocessing after it takes"
             raise InputError(f"the preprocessing has {before.features} features, but {of} {self.input_features}.")
-        if (
-            self.maker is not None
-            and self.preprocess is None
-            and isinstance(before, AffineMap)
-            and (before.scale != 0).all()
-        ):
-            # Levels of the user's own numbers: integers can lie on them.
-            maker = self.maker.after(before)
-            return maker.make(maker.bits)
-        model = copy(self)
         preprocess = before if self.preprocess is None else before.then(self.preprocess)
+        own = self.preprocess is None or (isinstance(self.preprocess, AffineMap) and self.preprocess.is_selection)
+        if self.maker is not None and own and isinstance(preprocess, AffineMap) and (preprocess.scale != 0).all():
+            # Levels of the user's own numbers: integers can lie on them.
+            selection, following = preprocess.split()
+            maker = self.maker.after(following)
+            model = copy(maker.make(maker.bits))
+            object.__setattr__(model, "preprocess", selection)
+            return model
+        model = copy(self)
         object.__setattr__(model, "preprocess", preprocess)
         # They named what comes after `before`.
         return model.with_feature_names(None)

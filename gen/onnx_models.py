@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from prototile.errors import ModelFileError, PrototileError, UnsupportedModelError
 from prototile.frontends.lvq import lvq_model, refuse_local_metrics
-from prototile.model import AffineMap, PrototypeModel
+from prototile.maps import AffineMap
+from prototile.model import PrototypeModel
 
 _ELEMENTWISE = frozenset(("Abs", "Add", "Cast", "Div", "Equal", "Identity", "Mul", "Relu", "Scaler", "Sqrt", "Sub"))
 #: What prosemble's exports of such models consist of.

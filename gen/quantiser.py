@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from prototile.arrays import Matrix, frozen, to_array, to_matrix
 from prototile.config import bit_count, index_bit_count
 from prototile.errors import InputError
-from prototile.model import AffineMap, MatrixMap, PrototypeModel
+from prototile.maps import AffineMap, MatrixMap
+from prototile.model import PrototypeModel
 from prototile.quantised import MAX_BITS, QuantisedModel, bits_needed, check_bits
 from prototile.sim.golden import GoldenModel
 
@@ -631,8 +632,10 @@ class _Span:
             regular = np.all(~finite | (np.abs(2 * steps - np.rint(2 * steps)) <= slack), axis=0)
             first, last = np.fmin.reduce(np.floor(steps)), np.fmax.reduce(np.floor(steps) + 1)
         else:
-            mixed = isinstance(model.preprocess, MatrixMap)
-            given = to_matrix(calibration, "X") if model.step_per_feature and not mixed else Z
+            given: Matrix = Z
+            if model.step_per_feature and not isinstance(model.preprocess, MatrixMap):
+                given = to_matrix(calibration, "X")
+                given = given if model.preprocess is None else model.preprocess.select(given)
             regular = np.all(given == np.rint(given), axis=0)
             values = np.rint((Z - anchor) / unit)
             first = np.fmin(values.min(axis=0), np.fmin.reduce(np.floor(steps)))

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from prototile.errors import InputError, UnsupportedModelError
 from prototile.frontends.base import NamedFrontEnd
-from prototile.model import AffineMap, Levels, PrototypeModel, TableMaker
+from prototile.maps import AffineMap
+from prototile.model import Levels, PrototypeModel, TableMaker
 from prototile.quantised import MAX_ENTRY
 from prototile.scores import AdditiveScores
 

@@ -8,7 +8,7 @@ from prototile.errors import UnsupportedModelError
 from prototile.frontends.additive import AdditiveFrontEnd, AdditiveTables, additive_tables
 from prototile.frontends.base import require_fitted
 from prototile.frontends.discrete_nb import possible_classes
-from prototile.model import AffineMap
+from prototile.maps import AffineMap
 from prototile.quantised import MAX_BITS
 
 #: What is added to a value before it is rounded, so that rounding does what scikit-learn does: it drops the fraction.

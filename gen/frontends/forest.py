@@ -1,5 +1,6 @@
 """scikit-learn's RandomForestClassifier and ExtraTreesClassifier."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from prototile.config import MAX_K
 from prototile.errors import UnsupportedModelError
 from prototile.frontends.base import NamedFrontEnd, require_fitted
-from prototile.frontends.leaves import leaves_of
+from prototile.frontends.leaves import Leaves, leaves_of
 from prototile.model import PrototypeModel
 
 _NAMES = ("RandomForestClassifier", "ExtraTreesClassifier")
@@ -37,23 +38,9 @@ class ForestFrontEnd(NamedFrontEnd):
         """
         require_fitted(model, "estimators_", "classes_")
         name, trees = type(model).__name__, model.estimators_
-        if len(trees) > MAX_K:
-            raise UnsupportedModelError(
-                f"{name} has {len(trees)} trees, but the chip lets 1 to {MAX_K} of them vote; fit it with"
-                f" n_estimators={MAX_K} or fewer."
-            )
+        require_votes(len(trees), name)
         forest = [leaves_of(tree.tree_, name) for tree in trees]
-        pure = [leaves.pure for leaves in forest]
-        impure = sum(int(np.count_nonzero(~flags)) for flags in pure)
-        # A single tree is not averaged with anything.
-        if impure and len(trees) > 1:
-            raise UnsupportedModelError(
-                f"{name} averages the shares of classes in leaves, and {impure} of its {sum(map(len, pure))} leaves"
-                " have several, but on the chip each leaf votes for one class; grow pure leaves (no max_depth,"
-                " max_leaf_nodes or ccp_alpha, min_samples_leaf=1, min_samples_split=2, no equal samples of different"
-                " classes, and no sample weights so far apart that the small ones are lost to rounding, at which"
-                " scikit-learn stops splitting)."
-            )
+        require_pure(forest, name)
         indices = np.concatenate([leaves.class_indices for leaves in forest])
         return PrototypeModel(
             np.concatenate([leaves.bounds for leaves in forest]),
@@ -62,4 +49,38 @@ class ForestFrontEnd(NamedFrontEnd):
             k=len(trees),
             classes=model.classes_,
             step_per_feature=True,
+        )
+
+
+def require_votes(count: int, name: str) -> None:
+    """Refuse more trees than can vote.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If there are.
+    """
+    if count > MAX_K:
+        raise UnsupportedModelError(
+            f"{name} has {count} trees, but the chip lets 1 to {MAX_K} of them vote; fit it with"
+            f" n_estimators={MAX_K} or fewer."
+        )
+
+
+def require_pure(forest: Sequence[Leaves], name: str) -> None:
+    """Refuse trees of which some leaves have several classes, unless there is one tree, averaged with nothing.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If there are such leaves.
+    """
+    pure = [leaves.pure for leaves in forest]
+    impure = sum(int(np.count_nonzero(~flags)) for flags in pure)
+    if impure and len(forest) > 1:
+        raise UnsupportedModelError(
+            f"{name} averages the shares of classes in leaves, and {impure} of its {sum(map(len, pure))} leaves have"
+            " several, but on the chip each leaf votes for one class; grow pure leaves (no max_depth, max_leaf_nodes or"
+            " ccp_alpha, min_samples_leaf=1, min_samples_split=2, no equal samples of different classes, and no sample"
+            " weights so far apart that the small ones are lost to rounding, at which scikit-learn stops splitting)."
         )

@@ -9,7 +9,8 @@ from prototile.errors import InputError, UnsupportedModelError
 from prototile.frontends.additive import ENTRY_BITS
 from prototile.frontends.base import NamedFrontEnd, require_fitted
 from prototile.frontends.gaussian_nb import BITS, WIDTHS, GaussianTables
-from prototile.model import MatrixMap, PrototypeModel
+from prototile.maps import MatrixMap
+from prototile.model import PrototypeModel
 from prototile.scores import AdditiveScores
 
 _NAME = "GaussianMixture"

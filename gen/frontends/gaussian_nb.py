@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from prototile.errors import InputError, UnsupportedModelError
 from prototile.frontends.additive import ENTRY_BITS, AdditiveFrontEnd, AdditiveTables, additive_tables
 from prototile.frontends.base import require_fitted
-from prototile.model import AffineMap, Levels, PrototypeModel
+from prototile.maps import AffineMap
+from prototile.model import Levels, PrototypeModel
 from prototile.scores import AdditiveScores
 
 #: Levels reach so many standard deviations beyond the mean of each class; between 3.5 and 5 it makes little difference.

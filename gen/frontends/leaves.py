@@ -62,19 +62,10 @@ def leaves_of(tree: Any, name: str) -> Leaves:
             f"{name} has {tree.n_outputs} outputs, but the chip has one label for each prototype; fit one model per"
             " output."
         )
+    check_tree(tree, name)
     left, right = tree.children_left, tree.children_right
     feature, threshold, shares = tree.feature, tree.threshold, tree.value[:, 0]
     inner = left >= 0
-    if not (
-        len(left)
-        and max(left.max(), right.max()) < len(left)
-        and (right[inner] >= 0).all()
-        and (feature[inner] >= 0).all()
-        and (feature[inner] < tree.n_features).all()
-        and not np.isnan(threshold[inner]).any()
-        and len(np.unique(np.concatenate([[0], left[inner], right[inner]]))) == 1 + 2 * np.count_nonzero(inner)
-    ):
-        raise InputError(f"the arrays of the {name} form no tree; fit it again.")
     limits = _before_rounding(threshold)
     found, bounds = [], []
     # A stack, as trees can be deeper than Python's recursion.
@@ -95,6 +86,35 @@ def leaves_of(tree: Any, name: str) -> Leaves:
             if (part[feature[node], 0] < part[feature[node], 1])
         ]
     return Leaves(bounds=np.array(bounds), shares=np.asarray(shares[found], np.float64))
+
+
+def check_tree(tree: Any, name: str) -> None:
+    """Make sure that the arrays of a fitted estimator's ``tree_`` form a tree of its features.
+
+    Parameters
+    ----------
+    tree, name
+        As for `leaves_of`.
+
+    Raises
+    ------
+    InputError
+        If they do not.
+    """
+    left, right, feature = tree.children_left, tree.children_right, tree.feature
+    inner = left >= 0
+    if not (
+        len(left)
+        and max(left.max(), right.max()) < len(left)
+        # scikit-learn takes anything but -1 for a child.
+        and (left[~inner] == -1).all()
+        and (right[inner] >= 0).all()
+        and (feature[inner] >= 0).all()
+        and (feature[inner] < tree.n_features).all()
+        and not np.isnan(tree.threshold[inner]).any()
+        and len(np.unique(np.concatenate([[0], left[inner], right[inner]]))) == 1 + 2 * np.count_nonzero(inner)
+    ):
+        raise InputError(f"the arrays of the {name} form no tree; fit it again.")
 
 
 def _before_rounding(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from prototile.arrays import to_matrix, to_numbers
 from prototile.errors import InputError, UnsupportedModelError
-from prototile.model import AffineMap, MatrixMap, PrototypeModel
+from prototile.maps import AffineMap, MatrixMap
+from prototile.model import PrototypeModel
 
 
 def lvq_model(

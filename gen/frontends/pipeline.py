@@ -1,166 +1,101 @@
-"""scikit-learn's Pipeline: scalers, then a supported classifier."""
+"""scikit-learn's Pipeline: affine transformers, then a supported classifier."""
 
-import math
-import warnings
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prototile.errors import InputError, UnsupportedModelError
-from prototile.frontends.base import NamedFrontEnd, is_exactly, require_fitted
+from prototile.errors import UnsupportedModelError
+from prototile.frontends.base import FrontEnd, is_exactly
 from prototile.frontends.registry import to_prototype_model
-from prototile.model import AffineMap, Levels, PrototypeModel
-from prototile.scores import AdditiveScores
+from prototile.frontends.thresholds import compares, thresholds_before
+from prototile.frontends.transformers import to_step
+from prototile.frontends.transformers.composite import used_steps
+from prototile.frontends.transformers.step import Step
+from prototile.maps import AffineMap
+from prototile.model import PrototypeModel
+
+#: What lies so near to a bound, in units of the bound, may lie on it but for the rounding of floats.
+_BESIDE = 1e-9
 
 
-class PipelineFrontEnd(NamedFrontEnd):
-    """Takes a Pipeline of affine scalers that ends in a model of another front end.
+class PipelineFrontEnd(FrontEnd):
+    """Takes a Pipeline of affine transformers that ends in a model of another front end.
 
-    The scalers become the model's `AffineMap`, or are taken into the levels of its tables; a Pipeline may end in a
-    Pipeline.
+    The transformers become the model's preprocessing, or are taken into the levels of its tables; a Pipeline may end in
+    a Pipeline. Those of imbalanced-learn are taken too: its samplers leave queries alone.
     """
 
-    names = ("Pipeline",)
-    supported = "a Pipeline of StandardScaler, MinMaxScaler, MaxAbsScaler or RobustScaler and one of these"
+    supported = "a Pipeline of scalers, projections, selectors and other affine transformers that ends in one of these"
     place = 1
 
+    def accepts(self, model: Any) -> bool:
+        """Tell whether it is a Pipeline of scikit-learn or of imbalanced-learn."""
+        return any(is_exactly(model, library, "Pipeline") for library in ("sklearn", "imblearn"))
+
     def convert(self, model: Any) -> PrototypeModel:
-        """Return the last step's model with the scalers as its preprocessing.
+        """Return the last step's model with what comes before as its preprocessing.
 
         Raises
         ------
         UnsupportedModelError
-            If a step is no affine scaler, or the last one is not supported.
+            If a step is not affine, or the last one is not supported.
         InputError
             If a step is not fitted.
         """
-        *scalers, (last_name, last) = model.steps
+        *before, (last_name, last) = model.steps
         if last is None or isinstance(last, str):
             raise UnsupportedModelError(
                 f"the Pipeline ends in step {last_name!r}, which is {last!r}; its last step must be a classifier."
             )
         result = to_prototype_model(last)
-        used = [
-            (name, step)
-            for name, step in scalers
-            if step is not None and not (isinstance(step, str) and step == "passthrough")
-        ]
-        maps = [_affine_map(name, step) for name, step in used]
-        if used and _compares(result):
-            return _compared_before(result, [step for _, step in used])
-        # From the last scaler to the first: each comes before what is there already.
-        for before in reversed(maps):
-            result = result.preceded_by(before)
-        return result
+        used = list(used_steps(model, before))
+        made = [(name, to_step(step, f"step {name!r} of the Pipeline")) for name, step in used]
+        steps = [(name, step) for name, step in made if step is not None]
+        if not steps:
+            return result
+        whole = steps[0][1]
+        for _, step in steps[1:]:
+            whole = whole.then(step)
+        if compares(result) and isinstance(whole.map, AffineMap) and (whole.map.scale >= 0).all():
+            result = thresholds_before(result, [step for _, step in used], whole.map)
+        else:
+            if any(step.clips for _, step in steps) and not _clipping_is_harmless(whole, result, last):
+                name = next(name for name, step in steps if step.clips)
+                raise UnsupportedModelError(
+                    f"step {name!r} of the Pipeline has a scaler with clip=True, which is not affine, and changes the"
+                    f" distances ({result.metric}) of vectors beyond the training data; only before trees, BernoulliNB"
+                    " and neighbours by the metric l1 it does not matter, so fit it with clip=False: the chip clips"
+                    " queries to the range of its calibration data anyway."
+                )
+            result = result.preceded_by(whole.map)
+        # A Pipeline does not tell the names of its features if its first step passes them through.
+        names = getattr(used[0][1], "feature_names_in_", None)
+        return result if names is None else result.with_feature_names(names)
 
 
-def _compares(model: PrototypeModel) -> bool:
-    """Whether the model does nothing with a component but compare it with one number, as BernoulliNB does."""
-    levels = model.levels
-    return (
-        levels is not None
-        and model.preprocess is None
-        and bool(levels.open_ended.all() and (levels.step == math.ulp(0.0)).all())
-        and model.original is not None
-        and model.original.cuts.shape[1] == 1
-    )
+def _clipping_is_harmless(step: Step, model: PrototypeModel, last: Any) -> bool:
+    """Whether the model answers vectors beyond the bounds of a step as those at the bounds.
 
-
-def _compared_before(model: PrototypeModel, scalers: Sequence[Any]) -> PrototypeModel:
-    """Return the model with thresholds for vectors before they are scaled.
-
-    Scaled vectors are rounded, by us in another way than by scikit-learn, and at a threshold that tells. So its own
-    scalers are asked, which never bring two numbers out of order.
+    - Leaves of trees: a threshold between the bounds tells the same of both, and one leaf is at distance 0 of both.
+    - The metric l1: what a component is beyond a bound counts alike for all prototypes, which lie within.
     """
-    assert model.levels is not None and model.original is not None
-    offset = _largest_at_most(scalers, model.levels.offset)
-    return PrototypeModel(
-        model.prototypes,
-        model.labels,
-        metric="table",
-        classes=model.classes,
-        levels=Levels(offset, model.levels.step, model.levels.open_ended),
-        original=AdditiveScores(
-            intercepts=model.original.intercepts, cuts=offset[:, None], constants=model.original.constants
-        ),
-    )
+    whole = step if model.preprocess is None else step.then(Step(model.preprocess))
+    if model.radii is not None or model.min_margin is not None:
+        return False
+    slack = [_BESIDE * np.where(np.isfinite(bound), np.abs(bound), 0.0) for bound in (whole.low, whole.high)]
+    if model.metric == "box" and not isinstance(_innermost(last), PrototypeModel):
+        low, high = (whole.low + slack[0])[:, None], (whole.high - slack[1])[:, None]
+        return _all_within(model.prototypes, low, high)
+    plain = model.masks is None and model.weights is None and model.bits is None
+    return model.metric == "l1" and plain and _all_within(model.prototypes, whole.low - slack[0], whole.high + slack[1])
 
 
-def _largest_at_most(scalers: Sequence[Any], thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The largest float64 of each feature that is scaled to its threshold or less, by bisection over all of them."""
-
-    def above(X: NDArray[np.float64]) -> NDArray[np.bool_]:
-        rows = X[None]
-        with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
-            # Scalers that were fitted with names of features miss them here.
-            warnings.simplefilter("ignore", UserWarning)
-            for scaler in scalers:
-                finite = np.finfo(np.float64)
-                rows = np.clip(scaler.transform(rows.copy()), finite.min, finite.max)
-        return np.asarray(rows[0] > thresholds)
-
-    # The bits of a positive float64, read as an integer, count all floats from 0 on; those of negative ones likewise.
-    largest = int(np.float64(np.finfo(np.float64).max).view(np.int64))
-    low, high = np.full(thresholds.shape, -largest), np.full(thresholds.shape, largest)
-    while (high - 1 > low).any():
-        middle = (low >> 1) + (high >> 1) + (low & high & 1)
-        is_above = above(np.where(middle < 0, -1.0, 1.0) * np.abs(middle).view(np.float64))
-        low, high = np.where(is_above, low, middle), np.where(is_above, middle, high)
-    result: NDArray[np.float64] = np.where(low < 0, -1.0, 1.0) * np.abs(low).view(np.float64)
-    return result
+def _all_within(values: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.float64]) -> bool:
+    return bool((~np.isfinite(values) | ((low <= values) & (values <= high))).all())
 
 
-def _affine_map(name: str, step: Any) -> AffineMap:
-    kind = next((kind for kind in _MAPS if is_exactly(step, "sklearn", kind)), None)
-    if kind is None:
-        raise UnsupportedModelError(
-            f"step {name!r} of the Pipeline is a {type(step).__name__}, but only scalers that treat each feature by"
-            f" itself ({', '.join(_MAPS)}) can be taken over exactly; transform the data yourself and convert the"
-            " classifier alone."
-        )
-    try:
-        require_fitted(step, "n_features_in_")
-    except InputError as error:
-        raise InputError(
-            f"step {name!r} of the Pipeline is not fitted; call the Pipeline's fit(X, y) first."
-        ) from error
-    if getattr(step, "clip", False):
-        raise UnsupportedModelError(
-            f"step {name!r} of the Pipeline is a {kind} with clip=True, which is not affine, so only clip=False is"
-            " supported; fit it with that: the chip clips queries to the range of its calibration data anyway."
-        )
-    scale, shift = _MAPS[kind](step)
-    count = int(step.n_features_in_)
-    return AffineMap(np.broadcast_to(scale, (count,)), np.broadcast_to(shift, (count,)))
-
-
-def _standard(step: Any) -> tuple[Any, Any]:
-    return _centred(step.mean_ if step.with_mean else None, step.scale_)
-
-
-def _robust(step: Any) -> tuple[Any, Any]:
-    return _centred(step.center_ if step.with_centering else None, step.scale_ if step.with_scaling else None)
-
-
-def _max_abs(step: Any) -> tuple[Any, Any]:
-    return _centred(None, step.scale_)
-
-
-def _min_max(step: Any) -> tuple[Any, Any]:
-    return np.asarray(step.scale_, np.float64), np.asarray(step.min_, np.float64)
-
-
-def _centred(centre: Any, divisor: Any) -> tuple[Any, Any]:
-    """``(x - centre) / divisor`` as scale and shift; None for a part that is left out."""
-    scale = 1 / np.asarray(1.0 if divisor is None else divisor, np.float64)
-    return scale, -np.asarray(0.0 if centre is None else centre, np.float64) * scale
-
-
-_MAPS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
-    "StandardScaler": _standard,
-    "MinMaxScaler": _min_max,
-    "MaxAbsScaler": _max_abs,
-    "RobustScaler": _robust,
-}
+def _innermost(model: Any) -> Any:
+    while hasattr(model, "steps"):
+        model = model.steps[-1][1]
+    return model

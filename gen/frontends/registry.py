@@ -6,9 +6,11 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 import prototile.frontends as package
 from prototile.errors import InputError, UnsupportedModelError
-from prototile.frontends.base import FrontEnd
+from prototile.frontends.base import FrontEnd, is_exactly, require_fitted
 from prototile.frontends.refused import reason_against
 from prototile.model import PrototypeModel
 
@@ -40,8 +42,9 @@ def to_prototype_model(model: Any, labels: Any = None) -> PrototypeModel:
     model
         A fitted estimator or Pipeline, or a `PrototypeModel`.
     labels
-        One for each prototype, instead of the model's own; None: its own. For what knows none, in the order of its
-        clusters, vectors or components, and of a map row after row.
+        One for each prototype, instead of the model's own, or the fitted LabelEncoder that made the model's own from
+        others; None: its own. For what knows none, in the order of its clusters, vectors or components, and of a map
+        row after row.
 
     Returns
     -------
@@ -55,6 +58,8 @@ def to_prototype_model(model: Any, labels: Any = None) -> PrototypeModel:
     InputError
         If it is not fitted, or there are more or fewer labels than prototypes.
     """
+    if is_exactly(labels, "sklearn", "LabelEncoder"):
+        return _decoded(to_prototype_model(model), labels)
     if labels is not None:
         return to_prototype_model(model).with_labels(labels)
     for front_end in front_ends():
@@ -80,7 +85,18 @@ def _describe(model: Any) -> str:
     return f"{name}, a subclass of {known[0]}," if known else name
 
 
+def _decoded(model: PrototypeModel, encoder: Any) -> PrototypeModel:
+    """The model with the labels that an encoder stands for; equal votes go to the first of them as before."""
+    require_fitted(encoder, "classes_")
+    names = np.asarray(encoder.classes_)
+    numbers = np.asarray(model.labels)
+    if numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() >= len(names):
+        raise InputError(
+            f"the LabelEncoder stands for the labels 0 .. {len(names) - 1}, but the model has"
+            f" {model.classes.tolist()!r}; give the encoder that its labels came from, or a label for each prototype."
+        )
+    return model.with_labels(names[numbers])
+
+
 def _way_out(model: Any) -> str:
-    if hasattr(model, "best_estimator_"):
-        return "give its best_estimator_"
     return "train one of these on the same data, or put your prototypes into a PrototypeModel"

@@ -6,7 +6,8 @@ import numpy as np
 
 from prototile.errors import InputError, UnsupportedModelError
 from prototile.frontends.base import NamedFrontEnd
-from prototile.model import AffineMap, PrototypeModel
+from prototile.maps import AffineMap
+from prototile.model import PrototypeModel
 
 _NAME = "Centroid"
 

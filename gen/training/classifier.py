@@ -13,7 +13,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from prototile.errors import InputError
-from prototile.model import AffineMap, PrototypeModel
+from prototile.maps import AffineMap
+from prototile.model import PrototypeModel
 from prototile.quantised import QuantisedModel, check_bits
 from prototile.quantiser import Quantiser
 from prototile.sim.golden import GoldenModel

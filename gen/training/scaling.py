@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prototile.errors import InputError
-from prototile.model import AffineMap
+from prototile.maps import AffineMap
 
 #: One step for all features, or one for each.
 SCALINGS = ("feature", "common")

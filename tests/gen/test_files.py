@@ -21,7 +21,8 @@ from skops.io import _sklearn as skops_sklearn
 from prototile import archives
 from prototile.errors import InputError, ModelFileError, UnsupportedModelError
 from prototile.files import load_model, load_vectors, save_model
-from prototile.model import AffineMap, PrototypeModel
+from prototile.maps import AffineMap
+from prototile.model import PrototypeModel
 
 X, Y = load_wine(return_X_y=True)
 P = [[0.5, 1.0], [2.0, -3.0], [4.0, 4.0]]

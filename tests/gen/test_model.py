@@ -4,7 +4,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from prototile.errors import InputError, UnsupportedModelError
-from prototile.model import AffineMap, Levels, PrototypeModel
+from prototile.maps import AffineMap
+from prototile.model import Levels, PrototypeModel
 from prototile.record import Status
 from prototile.scores import AdditiveScores
 

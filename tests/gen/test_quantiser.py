@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from prototile.data import load_dataset, train_prototypes
 from prototile.errors import InputError
 from prototile.frontends import to_prototype_model
-from prototile.model import AffineMap, PrototypeModel
+from prototile.maps import AffineMap
+from prototile.model import PrototypeModel
 from prototile.quantised import QuantisedModel
 from prototile.quantiser import DEFAULT_BITS, MARGIN, Quantiser, _BitsTrial, choose_bits
 from prototile.sim.golden import GoldenModel
