@@ -28,7 +28,6 @@ class BaggingFrontEnd(NamedFrontEnd):
 
     names = (_NAME,)
     supported = f"{_NAME} of trees with pure leaves, or of one {_NEIGHBOURS}"
-    place = 1
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return the leaves of its trees as boxes, or the samples of its only member.

@@ -23,7 +23,6 @@ class WrapperFrontEnd(NamedFrontEnd):
 
     names = tuple(_ASKED)
     supported = "a search, such as GridSearchCV, SelfTrainingClassifier or FrozenEstimator around one of these"
-    place = 1
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return the model of the estimator that it asks.

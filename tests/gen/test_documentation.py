@@ -13,7 +13,7 @@ from prototile.frontends import front_ends
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize(("page", "examples"), [("models.md", 6), ("training.md", 2)])
+@pytest.mark.parametrize(("page", "examples"), [("models.md", 7), ("training.md", 2)])
 def test_examples_run(page, examples):
     blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
     assert len(blocks) == examples
