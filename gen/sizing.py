@@ -349,6 +349,8 @@ def _too_large(found: list[Sized], budget: Budget, model: QuantisedModel, choice
         f"at most about {largest} such PEs, {fitting} prototypes, fit" if fitting else "not one such PE fits beside it"
     )
     ways_out = ["fewer prototypes", "fewer bits", "or a larger part"]
+    if model.metric in ("l1", "l2", "linf"):
+        ways_out[0] = "fewer prototypes (of samples: prototile.condense, convert --prototypes N)"
     if model.metric == "table":
         ways_out[1] = f"fewer levels of a component (a table has a row for each of the {1 << model.bits})"
     if closest.config.reduction == "parallel":

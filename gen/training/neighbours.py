@@ -71,7 +71,7 @@ def edited_neighbours(X: NDArray[np.float64], classes: NDArray[np.int64], metric
     Raises
     ------
     InputError
-        If imbalanced-learn is not installed, or there are not more than 3 samples.
+        If imbalanced-learn is not installed, there are not more than 3 samples, or none of them is kept.
     """
     try:
         from imblearn.under_sampling import EditedNearestNeighbours
@@ -90,4 +90,10 @@ def edited_neighbours(X: NDArray[np.float64], classes: NDArray[np.int64], metric
         kind_sel="mode",
     )
     sampler.fit_resample(X, classes)
-    return np.unique(sampler.sample_indices_).astype(np.int64)
+    kept = np.unique(sampler.sample_indices_).astype(np.int64)
+    if not kept.size:
+        raise InputError(
+            f"edited neighbours keep none of {len(X)} samples, as most neighbours of each are of another class; use the"
+            " method 'kmeans'."
+        )
+    return kept

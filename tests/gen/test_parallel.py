@@ -69,7 +69,10 @@ def test_form_must_be_known(small_model):
 
 def test_too_many_prototypes_are_told_of_the_serial_form():
     model = pt.PrototypeModel(np.random.default_rng(0).normal(size=(90, 64)), np.arange(90) % 3)
-    with pytest.raises(pt.FitError, match=r"use reduction='serial', fewer prototypes, fewer bits, or a larger part\.$"):
+    with pytest.raises(
+        pt.FitError,
+        match=r"use reduction='serial', fewer prototypes \(of samples: .*\), fewer bits, or a larger part\.$",
+    ):
         pt.convert(model, bits=4, reduction="parallel")
 
 

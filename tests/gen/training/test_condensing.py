@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from imblearn.under_sampling import CondensedNearestNeighbour
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_digits, load_wine
+from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -94,6 +95,15 @@ def test_what_condensing_keeps_gets_all_samples_right():
     model = pt.condense(pt.PrototypeModel(X, Y), method="condensed")
     assert (model.predict(X) == Y).all()
     assert {tuple(row) for row in model.prototypes} <= {tuple(row) for row in X}
+
+
+def test_condensed_neighbours_of_imbalanced_learn_do_not():
+    """Why the method is our own: when this fails, the library's can take its place."""
+    sampler = CondensedNearestNeighbour(sampling_strategy="all", n_neighbors=1, random_state=0)
+    samples, labels = load_iris(return_X_y=True)
+    sampler.fit_resample(samples, labels)
+    kept = np.unique(sampler.sample_indices_)
+    assert KNeighborsClassifier(1).fit(samples[kept], labels[kept]).score(samples, labels) < 0.95
 
 
 def test_medoids_are_samples():
@@ -207,6 +217,12 @@ WINE_MODEL = pt.PrototypeModel(WINE, WINES)
         (pt.PrototypeModel(WINE, WINES * 0), {"count": 9, "method": "edited-kmeans"}, InputError, "two classes and"),
         (pt.PrototypeModel(WINE[::70], WINES[::70]), {"count": 3}, InputError, "each of the 3 samples has a class of"),
         (pt.PrototypeModel(WINE[50:53], [0, 0, 1]), {"method": "edited"}, InputError, "more than 3 samples, not 3"),
+        (
+            pt.PrototypeModel([[at] for at in range(20)], [0, 1] * 10),
+            {"count": 4, "method": "edited-kmeans"},
+            InputError,
+            "keep none of 20 samples",
+        ),
         (
             pt.PrototypeModel(WINE, WINES, "linf"),
             {"count": 6, "method": "lvq"},
@@ -365,3 +381,10 @@ def test_command_refuses_in_one_line(words, message, file, tmp_path, capsys):
 def test_command_offers_each_method():
     convert = next(action for action in cli.parser()._actions if action.dest == "command").choices["convert"]
     assert list(next(action for action in convert._actions if action.dest == "condense").choices) == list(METHODS)
+
+
+def test_a_model_that_is_too_large_tells_of_it():
+    with pytest.raises(
+        pt.FitError, match=r"fewer prototypes \(of samples: prototile\.condense, convert --prototypes N"
+    ):
+        pt.convert(pt.PrototypeModel(np.tile(X, (8, 1)), np.tile(Y, 8)), X, bits=4)
