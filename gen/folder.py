@@ -126,13 +126,16 @@ def load(folder: str | os.PathLike[str]) -> Design:
 
 
 def write_driver(design: Design, folder: Path) -> None:
-    """Write the host's side: the driver, what it must know of the chip, and the prototypes of its self-test."""
+    """Write the host's side: the driver, what it must know of the chip, and the arithmetic of a host in C."""
     from prototile.boards import driver
+    from prototile.c_source import c_files
 
     folder.mkdir()
     source = Path(driver.__file__).read_text(encoding="utf-8")
     (folder / "prototile_driver.py").write_text(source, encoding="utf-8")
     chip(design).save(folder)
+    for name, text in c_files(design).items():
+        (folder / name).write_text(text, encoding="ascii")
 
 
 def usual_port(board: Board) -> str:
