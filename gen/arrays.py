@@ -10,7 +10,7 @@ from prototile.errors import InputError
 
 Matrix = NDArray[np.float64] | NDArray[np.int64]
 
-#: Largest sparse matrix that is unpacked, in bytes of the dense one.
+#: Largest array that is made of what a model says, such as a sparse matrix that is unpacked, in bytes.
 DENSE_LIMIT = 1 << 30
 _INT64_MAX = int(np.iinfo(np.int64).max)
 
@@ -176,11 +176,22 @@ def frozen(array: ArrayLike) -> NDArray[Any]:
     return copy
 
 
+def check_room(shape: tuple[int, ...], name: str) -> None:
+    """Refuse to make an array of 64-bit numbers that is larger than `DENSE_LIMIT`; a file may say any shape.
+
+    Raises
+    ------
+    InputError
+        If it would be.
+    """
+    size = math.prod(shape) * 8
+    if size > DENSE_LIMIT:
+        raise InputError(f"{name} would take {size} bytes as a dense array, more than {DENSE_LIMIT}; make it smaller.")
+
+
 def _dense(sparse: Any, name: str) -> NDArray[Any]:
     """Unpack a SciPy sparse matrix, which may come from a file: its indices are checked, its size is bounded."""
-    size = math.prod(sparse.shape) * 8
-    if size > DENSE_LIMIT:
-        raise InputError(f"{name} would take {size} bytes as a dense array, more than {DENSE_LIMIT}; give fewer rows.")
+    check_room(sparse.shape, name)
     if hasattr(sparse, "check_format"):
         try:
             sparse.check_format(full_check=True)

@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prototile.arrays import Matrix, frozen, to_matrix, to_numbers
+from prototile.arrays import Matrix, check_room, frozen, to_matrix, to_numbers
 from prototile.errors import InputError
 
 #: Numbers of a chunk of a matrix product (256 kB).
@@ -156,6 +156,7 @@ class AffineMap:
                 shift = _ordered_product(self.shift[None], following.matrix)[0] + following.shift
                 if self.columns is None:
                     return MatrixMap(rows, shift)
+                check_room((self.input_features, following.features), "the matrix of the preprocessing")
                 matrix = np.zeros((self.input_features, following.features))
                 # A feature that is taken several times has the sum of what it does at each place.
                 np.add.at(matrix, self.columns, rows)
@@ -286,6 +287,7 @@ def side_by_side(maps: Sequence[Map]) -> Map:
 
 
 def _dense(part: AffineMap) -> NDArray[np.float64]:
+    check_room((part.input_features, part.features), "the matrix of the preprocessing")
     matrix = np.zeros((part.input_features, part.features))
     columns = np.arange(part.features) if part.columns is None else part.columns
     matrix[columns, np.arange(part.features)] = part.scale

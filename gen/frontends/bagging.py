@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prototile.arrays import check_room
 from prototile.errors import UnsupportedModelError
-from prototile.frontends.base import NamedFrontEnd, is_exactly, require_fitted
+from prototile.frontends.base import NamedFrontEnd, feature_count, is_exactly, require_fitted
 from prototile.frontends.forest import require_pure, require_votes
 from prototile.frontends.leaves import Leaves, leaves_of
 from prototile.frontends.registry import to_prototype_model
@@ -40,7 +41,7 @@ class BaggingFrontEnd(NamedFrontEnd):
             If it is not fitted.
         """
         require_fitted(model, "estimators_", "estimators_features_", "classes_", "n_features_in_")
-        count, members = int(model.n_features_in_), model.estimators_
+        count, members = feature_count(model), model.estimators_
         classes = np.asarray(model.classes_)
         if not all(_is_tree(member) for member in members):
             if len(members) > 1 or not is_exactly(members[0], "sklearn", _NEIGHBOURS):
@@ -73,7 +74,7 @@ class BaggingFrontEnd(NamedFrontEnd):
         """The model of a single member, which was trained with numbers for classes, on some of the features."""
         converted = to_prototype_model(member)
         named = converted.with_labels(classes[np.asarray(converted.labels)])
-        return named.preceded_by(AffineMap.selection(model.estimators_features_[0], int(model.n_features_in_)))
+        return named.preceded_by(AffineMap.selection(model.estimators_features_[0], feature_count(model)))
 
 
 def _is_tree(member: Any) -> bool:
@@ -82,6 +83,7 @@ def _is_tree(member: Any) -> bool:
 
 def _of_all_features(leaves: Leaves, features: NDArray[np.intp], count: int) -> NDArray[np.float64]:
     """Bounds of leaves whose columns are these of `count` features."""
+    check_room((len(leaves.bounds), count, 2), f"the leaves of the {_NAME}")
     bounds = np.tile([-np.inf, np.inf], (len(leaves.bounds), count, 1))
     for place, feature in enumerate(features.tolist()):
         lower, upper = leaves.bounds[:, place].T

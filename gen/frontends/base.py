@@ -3,8 +3,13 @@
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import numpy as np
+
 from prototile.errors import InputError
 from prototile.model import PrototypeModel
+
+#: Features of a vector, of which a chip takes at most 65,535.
+_MAX_FEATURES = 1 << 20
 
 
 class FrontEnd(ABC):
@@ -55,6 +60,23 @@ def is_exactly(model: Any, module: str, name: str) -> bool:
     """
     kind = type(model)
     return kind.__name__ == name and kind.__module__.split(".")[0] == module.split(".")[0]
+
+
+def feature_count(model: Any) -> int:
+    """Return how many features an estimator of scikit-learn was fitted on; the number may come from a file.
+
+    Raises
+    ------
+    InputError
+        If it is no number of features.
+    """
+    count = model.n_features_in_
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or not 1 <= count <= _MAX_FEATURES:
+        raise InputError(
+            f"the {type(model).__name__} has n_features_in_={count!r}, but 1 to {_MAX_FEATURES} features are possible;"
+            " fit it again."
+        )
+    return int(count)
 
 
 def require_fitted(model: Any, *attributes: str) -> None:

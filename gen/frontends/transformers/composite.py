@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prototile.errors import InputError, UnsupportedModelError
-from prototile.frontends.base import is_exactly
+from prototile.frontends.base import feature_count, is_exactly
 from prototile.frontends.transformers.step import Step, beside
 from prototile.maps import AffineMap
 
@@ -64,7 +64,7 @@ def parts_of(composite: Any) -> list[Part]:
 
 def column_transformer(model: Any, convert: Convert) -> Step:
     """Return the columns that each transformer takes, and what it does with them, side by side."""
-    count = int(model.n_features_in_)
+    count = feature_count(model)
     steps = []
     for part in parts_of(model):
         assert part.columns is not None
@@ -80,7 +80,7 @@ def feature_union(model: Any, convert: Convert) -> Step:
     made = [convert(part.transformer, f"transformer {part.name!r} of the FeatureUnion") for part in parts]
     known = [step.map.input_features for step in made if step is not None]
     # scikit-learn takes the number from the first transformer, which may be dropped.
-    count = known[0] if known else int(model.n_features_in_) if parts else 0
+    count = known[0] if known else feature_count(model) if parts else 0
     steps = [Step(AffineMap.identity(count)) if step is None else step for step in made]
     return _beside([step.weighted(part.weight) for step, part in zip(steps, parts, strict=True)], "FeatureUnion")
 
@@ -146,7 +146,7 @@ def _beside(steps: list[Step], name: str) -> Step:
 
 def _indices(columns: Any, model: Any) -> NDArray[np.intp]:
     """Numbers of the columns that a ColumnTransformer's specification means, from 0 on."""
-    every = np.arange(int(model.n_features_in_))
+    every = np.arange(feature_count(model))
     where: Any
     if isinstance(columns, slice):
         start, stop = (_number(end, model) for end in (columns.start, columns.stop))

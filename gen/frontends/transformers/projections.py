@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prototile.errors import UnsupportedModelError
+from prototile.arrays import check_room, to_array
+from prototile.errors import InputError, UnsupportedModelError
 from prototile.frontends.transformers.step import Rule, Step
 from prototile.maps import MatrixMap
 
@@ -26,12 +27,13 @@ def _pca(model: Any) -> Step:
 
 
 def _components(model: Any) -> Step:
-    matrix = model.components_
-    return _projection((matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)).T)
+    # That of SparseRandomProjection is sparse.
+    return _projection(to_array(model.components_, f"components_ of the {type(model).__name__}").T)
 
 
 def _factor_analysis(model: Any) -> Step:
     components = np.asarray(model.components_, np.float64)
+    check_room((len(components), len(components)), "the covariance of FactorAnalysis")
     weighted = components / model.noise_variance_
     return _projection(weighted.T @ np.linalg.inv(np.eye(len(components)) + weighted @ components.T), model.mean_)
 
@@ -42,6 +44,7 @@ def _fast_ica(model: Any) -> Step:
 
 def _sparse_pca(model: Any) -> Step:
     components = np.asarray(model.components_, np.float64)
+    check_room((len(components), len(components)), f"the products of components of {type(model).__name__}")
     gram = components @ components.T + model.ridge_alpha * np.eye(len(components))
     return _projection(np.linalg.solve(gram, components).T, model.mean_)
 
@@ -72,6 +75,9 @@ def _agglomeration(model: Any) -> Step:
             " pooling_func=np.mean."
         )
     groups = np.asarray(model.labels_)
+    if not (groups.ndim == 1 and groups.size and 0 <= groups.min() <= groups.max() < groups.size):
+        raise InputError("labels_ of FeatureAgglomeration are no groups of its features; fit it again.")
+    check_room((groups.size, int(groups.max()) + 1), "the groups of FeatureAgglomeration")
     members = groups[:, None] == np.arange(groups.max() + 1)
     return _projection(members / members.sum(axis=0))
 

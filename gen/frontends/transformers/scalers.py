@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from prototile.frontends.base import feature_count
 from prototile.frontends.transformers.step import Rule, Step
 from prototile.maps import AffineMap
 
@@ -30,7 +31,7 @@ def _min_max(scaler: Any) -> Step:
 
 def _centred(scaler: Any, centre: Any, divisor: Any, *bounds: float) -> Step:
     """``(x - centre) / divisor``; None for a part that is left out."""
-    count = int(scaler.n_features_in_)
+    count = feature_count(scaler)
     scale = np.broadcast_to(1 / np.asarray(1.0 if divisor is None else divisor, np.float64), (count,))
     return Step(AffineMap(scale, -np.asarray(0.0 if centre is None else centre, np.float64) * scale), *bounds)
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from imblearn.pipeline import make_pipeline as make_resampling_pipeline
 from imblearn.under_sampling import RandomUnderSampler
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.cluster import FeatureAgglomeration, KMeans
 from sklearn.compose import ColumnTransformer
@@ -519,6 +520,55 @@ def test_skops_files_with_columns_by_name(tmp_path):
     model = load_model(tmp_path / "m.skops")
     assert model.feature_names == tuple(COLUMNS)
     assert (model.predict(FRAME) == pipeline.predict(FRAME)).all()
+
+
+def damaged(pipeline, **attributes):
+    for name, value in attributes.items():
+        setattr(pipeline[0], name, value)
+    return pipeline
+
+
+def sparse_beyond_its_shape(rows):
+    matrix = csr_array(np.ones((rows, 13)))
+    matrix.indices[0] = 1 << 20
+    return matrix
+
+
+def svc_of_sparse_coefficients():
+    pipeline = fitted(SelectFromModel(LinearSVC(max_iter=50)))
+    pipeline[0].estimator_.coef_ = sparse_beyond_its_shape(3)
+    return pipeline
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: damaged(fitted(SparseRandomProjection(5)), components_=sparse_beyond_its_shape(5)), "damaged sparse"),
+        (svc_of_sparse_coefficients, "coef_ of the LinearSVC is a damaged sparse matrix"),
+        (
+            lambda: damaged(fitted(FeatureAgglomeration(2)), labels_=np.array([0, 1 << 40])),
+            "labels_ of FeatureAgglomeration are no groups",
+        ),
+        (lambda: damaged(fitted(StandardScaler()), n_features_in_=1 << 50), "StandardScaler has n_features_in_=1125"),
+        (lambda: damaged(fitted(StandardScaler()), n_features_in_="13"), "StandardScaler has n_features_in_='13'"),
+        (
+            lambda: damaged(fitted(ColumnTransformer([("a", PCA(2), [0, 1])])), n_features_in_=1 << 40),
+            "ColumnTransformer has n_features_in_=1099",
+        ),
+        (
+            lambda: damaged(fitted(FactorAnalysis(2)), components_=np.ones((1 << 16, 1))),
+            "the covariance of FactorAnalysis would take 34359738368 bytes",
+        ),
+        (
+            lambda: damaged(fitted(SparsePCA(2, max_iter=2)), components_=np.ones((1 << 16, 1))),
+            "the products of components of SparsePCA would take",
+        ),
+    ],
+)
+def test_what_a_damaged_file_may_hold(make, message):
+    """Nothing is read beyond an array, and no array is made that is much larger than the file."""
+    with pytest.raises(InputError, match=message):
+        to_prototype_model(make())
 
 
 def test_trees_of_a_selector_are_checked_before_they_are_asked(tmp_path):
