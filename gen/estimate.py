@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from prototile.config import Configuration, bit_count, index_bit_count
 from prototile.rtl.buffers import SLOTS, in_block_ram
-from prototile.rtl.distance.shape import hamming_leaves
+from prototile.rtl.distance.shape import hamming_carries, hamming_leaves
 
 #: Bytes of what a chip tells of itself, as in `prototile.boards.driver`, which needs the serial library.
 IDENTITY_BYTES = 43
 #: Bits of the tag that goes with a query, as in `prototile.rtl.layout`, which needs the hardware library.
 _TAG_WIDTH = 8
+#: Cells that begin and end a carry chain of several sums, fitted to chips placed on iCE40.
+CHAIN_ENDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +206,13 @@ def _rom_luts(width: int, depth: int) -> float:
     return width * (1.0 if depth <= 16 else depth / 16 * 2.2 - 0.5)
 
 
+def _rom_share(config: Configuration) -> float:
+    """Share of a tile's memory in logic that is left where few rows make columns equal: synthesis merges these."""
+    columns = config.pes_per_tile * config.unit.memory_width
+    different = 2 ** min(config.memory_depth, 16) - 2
+    return different / columns * (1 - (1 - 1 / different) ** columns) if different else 0.0
+
+
 def _distributed_luts(width: int, depth: int, granule: int) -> float:
     """RAM in look-up tables: 16 rows of 4 bits take four of them and two to write them, then multiplexers on top."""
     return width / granule * -(-granule // 4) * -(-depth // 16) * 6 + width * 0.75 * (-(-depth // 16) - 1)
@@ -264,20 +273,26 @@ def _unit(config: Configuration, products_in_logic: bool) -> tuple[Cells, int]:
 def _hamming(config: Configuration) -> Cells:
     """The tree of `prototile.rtl.distance.hamming`, level by level."""
     bits = config.word_width
-    loose = max(0, bits - 2 * hamming_leaves(bits))
-    numbers = [min(2, bits - loose - at) for at in range(0, bits - loose, 2)]
-    cells = Cells(both=bits, lut=0.25 * bits * config.masked)
+    loose, carries = hamming_leaves(bits) - 1, hamming_carries(bits)
+    counted = bits - loose - carries
+    numbers = [min(3, counted - at) for at in range(0, counted, 3)]
+    # Three bits that differ are counted with four tables, two of which feed registers.
+    cells = Cells(both=loose + carries, lut=0.25 * bits * config.masked)
+    for at, number in enumerate(numbers):
+        cells.add(Cells(both=min(2, number), lut=2 * (number == 3)))
+        numbers[at] = min(2, number)
     level = 0
     while len(numbers) > 1:
         sums = [max(numbers[at : at + 2]) + 1 for at in range(0, len(numbers) - 1, 2)]
         rest = numbers[len(numbers) & ~1 :]
         loose = max(0, loose - len(sums))
         # Each sum with its carry out; what begins and ends a chain of sums is fitted to whole chips.
-        cells.lut += sum(sums) + 0.25 * -(-sum(sums) // 12)
-        cells.chains += -(-sum(sums) // 12)
+        chains = -(-sum(sums) // 12)
+        cells.lut += sum(sums) + CHAIN_ENDS * chains
+        cells.chains += chains
         numbers = sums + rest
         if level % 2 or len(numbers) == 1:
-            cells.ff += loose + sum(rest)
+            cells.ff += loose + carries + sum(rest)
         level += 1
     return cells
 
@@ -289,7 +304,7 @@ def _element(config: Configuration, products_in_logic: bool) -> Cells:
         cells.add(Cells(both=width, lut=width + 1))
     else:
         # The accumulator, what chooses between the term and itself, and the carry input.
-        with_carry = config.metric in ("l1", "box") or config.k > 1 or config.radii == "prototype"
+        with_carry = config.metric in ("l1", "box", "hamming") or config.k > 1 or config.radii == "prototype"
         cells.add(Cells(both=width, lut=min(term, width) + with_carry, chains=1))
     # The bit of the key, the candidate, and a share of the bank's minimum.
     cells.add(Cells(both=2, lut=0.75))
@@ -302,7 +317,7 @@ def _element(config: Configuration, products_in_logic: bool) -> Cells:
     if config.memory_register:
         cells.ff += config.unit.memory_width
     if config.memory == "logic":
-        cells.both += _rom_luts(config.unit.memory_width, config.memory_depth)
+        cells.both += _rom_luts(config.unit.memory_width, config.memory_depth) * _rom_share(config)
     if config.memory == "distributed":
         cells.lut += _distributed_luts(config.unit.memory_width, config.memory_depth, config.unit.field_width)
         cells.ff += config.unit.memory_width

@@ -5,17 +5,19 @@ from amaranth.lib import wiring
 
 from prototile.rtl.adders import chained, chains
 from prototile.rtl.distance.ports import unit_ports
-from prototile.rtl.distance.shape import UnitShape, hamming_leaves
+from prototile.rtl.distance.shape import UnitShape, hamming_carries, hamming_leaves
 
 #: Longest chain in which adders are put one behind the other.
 CHAIN_BITS = 12
 
 
 class Hamming(wiring.Component):
-    """Counts differing bits; ports as those of `DistanceUnit`, the carry is 0.
+    """Counts differing bits; ports as those of `DistanceUnit`.
 
-    Pairs of differing bits become numbers of two bits, in two tables. Adders join the numbers, two levels a cycle, and
-    each takes one more bit as its carry input. Several adders share a carry chain.
+    Three differing bits become a number of two bits, in four tables: their inputs are six, and a table with four
+    inputs finds room for both bits of a pair that differ, or for one bit and a result of the others. Adders join the
+    numbers, two levels a cycle, and each takes one more bit as its carry input; the accumulator is the last of them.
+    Several adders share a carry chain.
     """
 
     def __init__(self, shape: UnitShape):
@@ -25,7 +27,10 @@ class Hamming(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         shape = self.shape
-        numbers, loose = self._leaves(m, self._differing(m))
+        differing = self._differing(m)
+        carries = hamming_carries(len(differing))
+        numbers, loose = self._leaves(m, differing[carries:])
+        carry = [self._registered(m, bit & self.enable, "carry") for bit in differing[:carries]]
         level = 0
         while len(numbers) > 1:
             adders = []
@@ -36,8 +41,9 @@ class Hamming(wiring.Component):
             if level % 2 or len(numbers) == 1:
                 numbers = [self._registered(m, number, f"sum_{level}_{at}") for at, number in enumerate(numbers)]
                 loose = [self._registered(m, bit, f"loose_{level}_{at}") for at, bit in enumerate(loose)]
+                carry = [self._registered(m, bit, f"carry_{level}") for bit in carry]
             level += 1
-        m.d.comb += self.term.eq(numbers[0][: shape.term_width])
+        m.d.comb += [self.term.eq(numbers[0][: shape.term_width]), self.carry.eq(Cat(carry))]
         return m
 
     def _differing(self, m):
@@ -54,13 +60,20 @@ class Hamming(wiring.Component):
 
     def _leaves(self, m, bits):
         """Registered: numbers of up to two bits, and the bits that serve as carry inputs."""
-        leaves = hamming_leaves(len(bits))
-        spare = max(0, len(bits) - 2 * leaves)
+        spare = hamming_leaves(len(bits)) - 1
         loose, rest = bits[:spare], bits[spare:]
-        groups = [rest[at : at + 2] for at in range(0, len(rest), 2)]
-        numbers = [Cat(group[0] ^ group[1], group[0] & group[1]) if len(group) > 1 else group[0] for group in groups]
+        numbers = [self._counted(rest[at : at + 3]) for at in range(0, len(rest), 3)]
         numbers = [self._registered(m, number, f"leaf_{at}", quiet=True) for at, number in enumerate(numbers)]
         return numbers, [self._registered(m, bit, f"loose_{at}", quiet=True) for at, bit in enumerate(loose)]
+
+    @staticmethod
+    def _counted(bits):
+        """How many of up to three bits are set."""
+        if len(bits) == 1:
+            return bits[0]
+        first, second, *third = bits
+        odd, both = first ^ second, first & second
+        return Cat(odd ^ third[0], both | (odd & third[0])) if third else Cat(odd, both)
 
     def _registered(self, m, value, name, *, quiet=False):
         register = Signal(len(value), name=name, reset_less=True)

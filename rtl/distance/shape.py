@@ -104,7 +104,7 @@ class UnitShape:
     def term_width(self) -> int:
         """Bits of a word's term: a sum of two needs one bit more, a maximum none."""
         if self.metric == "hamming":
-            return self.word_width.bit_length()
+            return (self.word_width - hamming_carries(self.word_width)).bit_length()
         return self.lane_width + (0 if self.is_maximum else (self.lanes - 1).bit_length())
 
     @property
@@ -130,8 +130,13 @@ class UnitShape:
 
 
 def hamming_leaves(bits: int) -> int:
-    """Numbers that a count of bits starts from: pairs, with a bit left over for each adder that joins two of them."""
-    return -(-(bits + 1) // 3)
+    """Numbers that a count of bits starts from: three bits each, and a bit left over for the adder behind each."""
+    return -(-bits // 4)
+
+
+def hamming_carries(bits: int) -> int:
+    """Bits that are left over to whoever adds up counts: one if all adders have theirs, else none."""
+    return int(bits % 4 == 0)
 
 
 def hamming_levels(bits: int) -> int:

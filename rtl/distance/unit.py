@@ -44,6 +44,7 @@ class DistanceUnit(wiring.Component):
                 hamming.memory.eq(self.memory),
                 hamming.enable.eq(self.enable),
                 self.term.eq(hamming.term),
+                self.carry.eq(hamming.carry),
             ]
             return m
         partial = []

@@ -133,7 +133,9 @@ def test_the_largest_term_fits(metric, shift_max, bits, lanes):
     words = [[(top, value, False, shift_max)] * lanes]
     largest = expected(shape, words[0])
     assert distances(shape, words) == [largest]
-    assert largest < 1 << shape.term_width
+    # What counts bits passes one on as its carry.
+    carry = metric == "hamming" and not bits * lanes % 4
+    assert largest - carry < 1 << shape.term_width
 
 
 @pytest.mark.parametrize(
