@@ -12,7 +12,7 @@ STAMP := $(VENV)/.set-up
 IMPORT_STAMP := $(VENV)/.found-first
 TYPING := build/typing/prototile
 
-.PHONY: help setup demo test lint typing quick test-slow nightly bench clean
+.PHONY: help setup demo test lint typing quick test-slow nightly fuzz bench clean
 
 help:
 	@echo 'make demo       train, convert, verify and build digits for the iCEBreaker (DATASET=iris BOARD=ulx3s-25f: others)'
@@ -20,6 +20,7 @@ help:
 	@echo 'make quick      checks and the tests that need no tools, in a minute'
 	@echo 'make test-slow  the tests that take minutes'
 	@echo 'make nightly    a thousand random configurations against the golden model (NIGHTLY_SEED=n: others)'
+	@echo 'make fuzz       damaged and hostile files for a quarter of an hour (FUZZ_SECONDS=n for each kind, NIGHTLY_SEED=n)'
 	@echo 'make bench      the figures of the README, each beside the bar that it must reach'
 	@echo 'make setup      only make .venv; every other target does it too'
 	@echo 'make clean      remove what was made here, but for .venv'
@@ -59,6 +60,9 @@ test-slow: setup
 nightly: setup
 	@mkdir -p $(RESULTS)
 	$(BIN)/python -m pytest -n 2 -m nightly -rs --junitxml=$(RESULTS)/nightly.xml
+
+fuzz: setup
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-90} $(BIN)/python -m pytest -n 2 -m nightly tests/gen/test_hostile_files.py
 
 lint: setup typing
 	$(BIN)/ruff check .

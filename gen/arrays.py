@@ -1,6 +1,7 @@
 """Checks of arrays that users hand in: two dimensions, numbers, finite, the right number of columns."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -110,12 +111,22 @@ def check_columns(values: Any, name: str, expected: tuple[str, ...] | None) -> N
         If a column is called otherwise than expected.
     """
     columns = list(getattr(values, "columns", ()))
-    if expected is None or len(columns) != len(expected) or not all(isinstance(column, str) for column in columns):
-        return
-    for place, (found, wanted) in enumerate(zip(columns, expected, strict=True)):
-        if found != wanted:
+    if expected is not None and len(columns) == len(expected) and all(isinstance(column, str) for column in columns):
+        check_names(columns, name, expected)
+
+
+def check_names(found: Sequence[str], name: str, expected: Sequence[str]) -> None:
+    """Refuse columns that are called otherwise than those of training, one for one.
+
+    Raises
+    ------
+    InputError
+        If one is.
+    """
+    for place, (column, wanted) in enumerate(zip(found, expected, strict=True)):
+        if column != wanted:
             raise InputError(
-                f"{name} has the column {found!r} at place {place} (counted from 0), where the model was trained with"
+                f"{name} has the column {column!r} at place {place} (counted from 0), where the model was trained with"
                 f" {wanted!r}; give the columns in the order of training, or an array without names."
             )
 

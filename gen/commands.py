@@ -66,9 +66,9 @@ def convert(options: Namespace) -> int:
                     "prototile: warning: the classes hold fewer different samples, so there are"
                     f" {model.prototype_count} prototypes, not {options.prototypes}."
                 )
-        X, y = (None, None) if options.calibration is None else load_vectors(options.calibration, model.input_features)
+        X, y = (None, None) if options.calibration is None else vectors_of(options.calibration, model)
         y = None if y is None else match_labels(y, model.classes, options.calibration)
-        bench = X if options.vectors is None else load_vectors(options.vectors, model.input_features)[0]
+        bench = X if options.vectors is None else vectors_of(options.vectors, model)[0]
         progress(f"Converting {model.prototype_count} prototypes for {options.board}")
         design = convert_model(
             model,
@@ -191,7 +191,7 @@ def explain(options: Namespace) -> int:
     from prototile.summary import explanation_table
 
     design = load(options.folder)
-    X, y = load_vectors(options.vectors, design.model.input_features)
+    X, y = vectors_of(options.vectors, design.model)
     if not 0 <= options.row < len(X):
         raise InputError(
             f"{options.vectors} has the rows 0 to {len(X) - 1}, but no row {options.row}; choose one of these."
@@ -209,7 +209,7 @@ def explain(options: Namespace) -> int:
 def predict(options: Namespace) -> int:
     """``prototile predict``."""
     design = load(options.folder)
-    X, y = load_vectors(options.vectors, design.model.input_features)
+    X, y = vectors_of(options.vectors, design.model)
     if options.port is None:
         records = design.decide(X)
     else:
@@ -278,7 +278,7 @@ class Queries:
         """Queries of a file, or those that the test bench of a design folder holds."""
         if file is None:
             return cls.of_bench(design, folder)
-        X, y = load_vectors(file, design.model.input_features)
+        X, y = vectors_of(file, design.model)
         return cls.of_vectors(design, X, None if y is None else match_labels(y, design.classes, file))
 
     @classmethod
@@ -415,6 +415,11 @@ def asking_board(design: Design, port: str, *, timeout: float, retries: int) -> 
         raise InputError(str(error)) from error
     except driver.DriverError as error:
         raise BoardError(str(error)) from error
+
+
+def vectors_of(file: str, model: PrototypeModel) -> tuple[Any, NDArray[Any] | None]:
+    """Vectors of a model in a file, and their labels if there are some; a header must have the names of training."""
+    return load_vectors(file, model.input_features, model.feature_names)
 
 
 def match_labels(y: NDArray[Any], classes: NDArray[Any], file: str) -> NDArray[Any]:

@@ -601,6 +601,7 @@ def convert(
     writable: bool | None = None,
     memory_register: bool | None = None,
     grid: Design | str | os.PathLike[str] | None = None,
+    must_fit: bool = True,
 ) -> Design:
     """Turn a fitted model into a design for a board.
 
@@ -636,6 +637,9 @@ def convert(
         A writable design, or its folder, whose grid the model is for: board, bits and shape are that design's, and its
         chip can be given the prototypes of this model. Counts, classes of the prototypes in their order, and radii that
         are no prototype's own must be the same.
+    must_fit
+        Whether a model that is too large for the board is refused. If not, the design answers and can be simulated,
+        and what it takes more than there is stands in `Design.estimate`; building it ends in a `FitError`.
 
     Raises
     ------
@@ -655,6 +659,8 @@ def convert(
         raise InputError(f"memory_register must be True or False, not {memory_register!r}.")
     if writable is not None and not isinstance(writable, bool):
         raise InputError(f"writable must be True or False, not {writable!r}.")
+    if not isinstance(must_fit, bool):
+        raise InputError(f"must_fit must be True or False, not {must_fit!r}.")
     if max_loss is not None:
         check_max_loss(max_loss)
     if y is not None and calibration is None:
@@ -683,7 +689,7 @@ def convert(
         choice = choose_bits(source, calibration, y, **options)
         bits = choice.bits
     source, quantiser, quantised = _quantised(source, calibration, bits)
-    sized = size(quantised, budget(target.part), choices)
+    sized = size(quantised, budget(target.part), choices, must_fit=must_fit)
     return Design(
         model=source,
         quantiser=quantiser,

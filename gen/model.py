@@ -714,7 +714,7 @@ def _checked_names(names: Any, features: int) -> tuple[str, ...] | None:
     if names is None:
         return None
     # Not as an array, which would turn a number among strings into one.
-    listed = tuple(names) if isinstance(names, (list, tuple, np.ndarray)) else ()
+    listed = tuple(names) if isinstance(names, (list, tuple, np.ndarray)) and np.ndim(names) == 1 else ()
     if len(listed) != features or not all(isinstance(name, str) for name in listed):
         raise InputError(f"feature_names must be {features} strings, one for each feature, not {names!r}.")
     return tuple(str(name) for name in listed)

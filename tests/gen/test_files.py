@@ -117,7 +117,7 @@ class TestNpz:
             ({"metric": "box"}, InputError, "model.npz: prototypes of the metric 'box' must have three dimensions"),
             ({"labels": ["a"]}, InputError, "model.npz: there are 3 prototypes but 1 labels"),
             ({"prototypes": [[1.0, np.nan]] * 3}, InputError, "model.npz: prototypes holds nan in row 0, column 1"),
-            ({"labels": np.array(["a", None, "b"], object)}, ModelFileError, "labels.npy in .* holds Python objects"),
+            ({"labels": np.array(["a", None, "b"], object)}, ModelFileError, "labels in .* holds Python objects"),
         ],
     )
     def test_refusals(self, tmp_path, changes, error, message):
@@ -456,12 +456,12 @@ class TestPaths:
 
     def test_another_kind_inside(self, tmp_path, read):
         (tmp_path / "model.npz").write_text("1,2,3")
-        with pytest.raises(ModelFileError, match=r"model\.npz is no undamaged \.npz archive"):
+        with pytest.raises(ModelFileError, match=r"model\.npz is no undamaged zip archive"):
             read(tmp_path / "model.npz")
 
     def test_too_large(self, tmp_path, read, monkeypatch):
         (tmp_path / "model.csv").write_text("1,2,3\n" * 100)
-        monkeypatch.setattr(archives, "SIZE_LIMIT", 100)
+        monkeypatch.setattr(archives, "TEXT_LIMIT", 100)
         with pytest.raises(ModelFileError, match="has 600 bytes, more than the 100"):
             read(tmp_path / "model.csv")
 

@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 from skops import io as skops_io
 
 import prototile as pt
-from prototile import onnx_models
 from prototile.cli import main
 from prototile.errors import InputError, ModelFileError, UnsupportedModelError
 from prototile.files import load_labels, load_model
@@ -161,10 +161,51 @@ class TestOnnx:
         with pytest.raises(UnsupportedModelError, match=r"its graph answers . where the nearest of its prototypes "):
             load_model(saved(graph, tmp_path))
 
-    def test_values_of_any_size_are_not_computed(self, tmp_path, monkeypatch):
+    def test_many_values_are_not_computed(self, tmp_path):
         graph = onnx.load(RECORDED / "prosemble_GLVQ.onnx")
-        monkeypatch.setattr(onnx_models, "_LARGEST_VALUE", 20)
+        column = helper.make_tensor("_column", TensorProto.FLOAT, [5000, 1], np.zeros(5000).tolist())
+        row = helper.make_tensor("_row", TensorProto.FLOAT, [1, 5000], np.zeros(5000).tolist())
+        graph.graph.initializer.extend([column, row])
+        nodes = [helper.make_node("Add", ["_column", "_row"], ["_sum0"])]
+        nodes += [helper.make_node("Add", [f"_sum{count}", "_row"], [f"_sum{count + 1}"]) for count in range(30)]
+        nodes.append(helper.make_node("ReduceSum", ["_sum30"], ["_zero"], keepdims=0))
+        nodes.append(helper.make_node("Add", ["prototypes", "_zero"], ["_moved"]))
+        for node in reversed(nodes):
+            graph.graph.node.insert(0, node)
+        next(node for node in graph.graph.node if node.op_type == "Transpose").input[0] = "_moved"
+        tracemalloc.start()
         with pytest.raises(UnsupportedModelError, match="computes values that are too large"):
+            load_model(saved(graph, tmp_path))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 30
+        tracemalloc.stop()
+
+    @pytest.mark.parametrize("place", [0, -1])
+    def test_a_circle_is_refused(self, tmp_path, place):
+        graph = onnx.load(RECORDED / "prosemble_GLVQ.onnx")
+        node = graph.graph.node[place]
+        node.input[0] = node.output[0]
+        with pytest.raises(ModelFileError, match=r"takes '.*' before there is one"):
+            load_model(saved(graph, tmp_path))
+
+    def test_a_circle_in_the_scaler_is_refused(self, tmp_path):
+        estimator = make_pipeline(StandardScaler(), KNeighborsClassifier(1)).fit(POINTS, NAMES)
+        exported(estimator, tmp_path)
+        graph = onnx.load(tmp_path / "m.onnx")
+        for node in graph.graph.node:
+            if "X" in node.input:
+                node.input[list(node.input).index("X")] = node.output[0]
+        with pytest.raises(ModelFileError, match=r"takes '.*' before there is one"):
+            load_model(saved(graph, tmp_path))
+
+    @pytest.mark.parametrize("operator", ["Loop", "ConstantOfShape", "Identity"])
+    def test_a_scan_of_anything_else_is_not_run(self, tmp_path, operator):
+        exported(KNeighborsClassifier(1).fit(POINTS, NAMES), tmp_path)
+        graph = onnx.load(tmp_path / "m.onnx")
+        scan = next(node for node in graph.graph.node if node.op_type == "Scan")
+        body = next(attribute.g for attribute in scan.attribute if attribute.name == "body")
+        body.node.append(helper.make_node(operator, [body.input[0].name], ["_made"]))
+        body.node[-1].attribute.append(helper.make_attribute("body", helper.make_graph([], "inner", [], [])))
+        with pytest.raises(UnsupportedModelError, match="it has distances by"):
             load_model(saved(graph, tmp_path))
 
     def test_an_outer_product_is_not_computed(self, tmp_path):

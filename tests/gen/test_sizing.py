@@ -186,3 +186,19 @@ def test_distributed_ram_of_a_writable_chip_is_placed_on_ecp5_in_time(tmp_path):
     assert built.timing_met, f"{built.fmax_mhz} MHz"
     assert "TRELLIS_DPR16X4" in (tmp_path / "built" / "netlist.v").read_text()
     assert design.estimate()["logic_cells"] == pytest.approx(built.logic_cells, rel=0.12)
+
+
+def test_what_is_too_large_answers_if_it_need_not_fit():
+    random = np.random.default_rng(0)
+    model = pt.PrototypeModel(random.integers(0, 16, (10_000, 8)), np.arange(10_000) % 300, k=3)
+    with pytest.raises(pt.FitError, match="10000 prototypes"):
+        pt.convert(model)
+    design = pt.convert(model, must_fit=False)
+    X = random.integers(0, 16, (50, 8))
+    assert design.predict(X).tolist() == model.predict(X).tolist()
+    figures = design.estimate()
+    assert max(figures["util_pct"].values()) > 100
+    fitting = pt.PrototypeModel(model.prototypes[:20], model.labels[:20])
+    assert pt.convert(fitting, must_fit=False).config == pt.convert(fitting).config
+    with pytest.raises(pt.InputError, match="must_fit must be True or False, not 1"):
+        pt.convert(model, must_fit=1)
