@@ -83,7 +83,7 @@ def test_a_failure_is_shrunk(draw, shrunk, refuted, tmp_path, monkeypatch):
     monkeypatch.setattr(Configuration, "distance_width", property(lambda self: self.distance_max.bit_length()))
     case = draw(0, metric="hamming", bits=1, masked=False, k=5, radii="none", features=3, lanes=1, pes_per_tile=9)
     assert refuted(case, tmp_path)
-    small = shrunk(case, lambda candidate: refuted(candidate, tmp_path), seconds=30)
+    small = shrunk(case, lambda candidate: refuted(candidate, tmp_path), tries=25)
     assert refuted(small, tmp_path)
     assert small.config.prototype_count < case.config.prototype_count
     assert len(small.queries) < len(case.queries)
