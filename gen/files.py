@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -370,8 +371,13 @@ def _read_pickle(file: Path) -> PrototypeModel:
 
 def _convert_loaded(file: Path, load: Callable[[], Any]) -> PrototypeModel:
     """Load an estimator and convert it; a damaged file can fail in any way there is."""
+    from sklearn.exceptions import InconsistentVersionWarning
+
     try:
-        estimator = load()
+        with warnings.catch_warnings():
+            # An older scikit-learn has fitted it. It is not asked for answers: what is read of it is checked here.
+            warnings.simplefilter("ignore", InconsistentVersionWarning)
+            estimator = load()
         return _named(file, lambda: to_prototype_model(estimator))
     except PrototileError:
         raise

@@ -22,6 +22,7 @@ from prototile.errors import ModelFileError
 #: nothing calls, splitters and types of numbers. Restoring them so stores arrays and runs no code of the file.
 _LOADERS = {
     "numpy.dtype": "DTypeNode",
+    "numpy.ma.core.MaskedArray": "MaskedArrayNode",
     "numpy.mean": "FunctionNode",
     "prototile.frontends.kmedoids.StoredKMedoids": "ObjectNode",
     "prototile.training.classifier.PrototypeGridClassifier": "ObjectNode",
@@ -49,6 +50,8 @@ _LOADERS = {
     "sklearn.neighbors._ball_tree.BallTree": "ObjectNode",
     "sklearn.neighbors._kd_tree.KDTree": "ObjectNode",
     "sklearn.tree._tree.Tree": "TreeNode",
+    "sklearn.utils._metadata_requests.MetadataRequest": "ObjectNode",
+    "sklearn.utils._metadata_requests.MethodMetadataRequest": "ObjectNode",
 }
 #: The same, as skops takes them.
 KNOWN_SAFE_TYPES = tuple(_LOADERS)
