@@ -292,6 +292,9 @@ class Chip:
     image
         What `Driver.load` writes into the chip: payloads of requests, one a row. None if its memories cannot be
         written.
+    feature_names
+        Names of the user's features in their order, which a data frame and the header of a table must have. Empty:
+        they are not known.
     """
 
     VERSION = 1
@@ -320,6 +323,7 @@ class Chip:
     self_test: tuple[int, ...] = ()
     grid: str = NO_GRID
     image: NDArray[np.uint8] | None = field(default=None, repr=False)
+    feature_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = {name for name, _, _ in self.record_fields}
@@ -347,6 +351,11 @@ class Chip:
             raise ChipFileError(
                 f"columns must be {self.features} of the {self.inputs} features, and no matrix beside them: write the"
                 " folder again with prototile convert"
+            )
+        if self.feature_names and len(self.feature_names) != self.input_features:
+            raise ChipFileError(
+                f"feature_names are {len(self.feature_names)} for {self.input_features} features: write the folder"
+                " again with prototile convert"
             )
         if self.image is not None and (self.image.ndim != 2 or self.image.dtype != np.uint8):
             raise ChipFileError(
@@ -411,6 +420,7 @@ class Chip:
             values["columns"] = tuple(int(column) for column in values.get("columns", ()))
             values["inputs"] = int(values.get("inputs", 0))
             values["open_ended"] = tuple(bool(end) for end in values.get("open_ended", (False,)))
+            values["feature_names"] = tuple(str(name) for name in values.get("feature_names", ()))
             for name in ("classes", "self_test"):
                 values[name] = tuple(values[name])
             return cls(**values)
@@ -442,6 +452,8 @@ class Chip:
             values["open_ended"] = list(self.open_ended)
         if self.rejects:
             values["reject"] = self.reject
+        if self.feature_names:
+            values["feature_names"] = list(self.feature_names)
         if self.prototypes is not None:
             values["prototypes"] = self.PROTOTYPES_FILE
             np.save(folder / self.PROTOTYPES_FILE, self.prototypes)
@@ -498,7 +510,8 @@ class Chip:
         Raises
         ------
         VectorError
-            If the shape or type is wrong, or a value is NaN or infinite, or becomes so by the preprocessing.
+            If the shape or type is wrong, a value is NaN or infinite, or becomes so by the preprocessing, or a data
+            frame has other columns than the model was trained with, or the same in another order.
         """
         prepared = self.prepare(X)
         # A quotient beyond float64 is infinite, and is clipped like any other that is too large.
@@ -539,6 +552,9 @@ class Chip:
                 " a row"
             )
         _check_finite(vectors, vectors, "replace or leave out what is not a finite number")
+        columns = list(getattr(X, "columns", ()))
+        if all(isinstance(column, str) for column in columns):
+            _check_names(columns, self.feature_names, "the data frame", "an array without names")
         return self._mixed(vectors) if self.matrix else self._scaled(vectors)
 
     def _scaled(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -583,6 +599,18 @@ def _check_finite(
         raise VectorError(
             f"the query in row {row} has {vectors[row, column]} in column {column} (both counted from 0): {way_out}"
         )
+
+
+def _check_names(found: Sequence[str], expected: Sequence[str], where: str, other: str) -> None:
+    """Refuse columns that are called otherwise than those of training, one for one, if both are known."""
+    if not (found and expected):
+        return
+    for place, (column, wanted) in enumerate(zip(found, expected, strict=True)):
+        if column != wanted:
+            raise VectorError(
+                f"{where} has the column {column!r} at place {place} (counted from 0), where the model was trained with"
+                f" {wanted!r}: give the columns in the order of training, or {other}"
+            )
 
 
 # --- Frames ---------------------------------------------------------------------------------------------------------
@@ -1151,16 +1179,17 @@ def _why_not_open(port: str, error: Exception) -> str:
 _MISSING = frozenset(("", "-", "--", ".", "?", "#n/a", "<na>", "missing", "n.a.", "n/a", "na", "nil", "none", "null"))
 
 
-def read_vectors(path: str | Path, features: int) -> NDArray[np.float64]:
+def read_vectors(path: str | Path, features: int, names: Sequence[str] = ()) -> NDArray[np.float64]:
     """Read queries from a ``.csv`` file, a header being optional, or a ``.npy`` file.
 
     The first row of a ``.csv`` file is a header if all its fields are names: none is a number, none is empty or stands
-    for a missing value (``NA``). One column more than `features`, in all rows, holds labels, which are left out.
+    for a missing value (``NA``). One column more than `features`, in all rows, holds labels, which are left out. If
+    there are `names` of the features, a header must have these in their order.
 
     Raises
     ------
     VectorError
-        If it cannot be read.
+        If it cannot be read, or its header has other names.
     """
     path = Path(path)
     try:
@@ -1183,7 +1212,8 @@ def read_vectors(path: str | Path, features: int) -> NDArray[np.float64]:
                 f"line {number} of {path} is not a query: write {features} numbers, with commas between them"
             )
     if rows and all(_is_name(cell) for cell in rows[0][1]):
-        del rows[0]
+        header = [cell.strip() for cell in rows.pop(0)[1]]
+        _check_names(header, [name.strip() for name in names], str(path), "a file without a header")
     if not rows:
         raise VectorError(f"{path} holds no queries: write one a line, {features} numbers each")
     return np.array([[_number(path, number, *one) for one in enumerate(row, 1)] for number, row in rows])
@@ -1258,7 +1288,7 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
         parser.error("nothing to do: name a file of vectors, or use --identify, --load or --self-test")
     try:
         chip = Chip.load(options.chip)
-        vectors = read_vectors(options.vectors, chip.input_features) if options.vectors else None
+        vectors = read_vectors(options.vectors, chip.input_features, chip.feature_names) if options.vectors else None
         patience = {"timeout": options.timeout, "retries": options.retries}
         with Driver.open(options.port, chip, baud=options.baud, **patience) as driver:
             if options.identify:

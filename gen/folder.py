@@ -184,6 +184,7 @@ def chip(design: Design) -> Any:
         grid=design.grid_digest or NO_GRID,
         image=None if word is None else memory_image(memory_writes(design.config, design.quantised.nodes), word),
         self_test=tuple(np.where(tested, answers["prototype"], Chip.UNTESTED).tolist()),
+        feature_names=model.feature_names or (),
     )
 
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import serial
 
@@ -948,6 +949,35 @@ def test_vectors_that_are_none_are_refused(tmp_path, text, message):
     (tmp_path / "vectors.npy").write_text("no array", encoding="utf-8")
     with pytest.raises(VectorError, match="does not hold numbers"):
         read_vectors(tmp_path / "vectors.npy", 2)
+
+
+def test_columns_in_another_order_are_refused(tmp_path, capsys):
+    named = pt.PrototypeModel([[0.0, 3.0], [2.0, 1.0]], ["a", "b"], feature_names=[" length", "width"])
+    chip_of(pt.convert(named)).save(tmp_path)
+    one = Chip.load(tmp_path)
+    assert one.feature_names == (" length", "width")
+    X = np.array([[0.0, 2.0], [2.0, 0.0]])
+    frame = pd.DataFrame(X, columns=named.feature_names)
+    # Arrays have no names, and neither have frames whose columns are numbers.
+    for same in (frame, pd.DataFrame(X)):
+        np.testing.assert_array_equal(one.quantise(same)[0], one.quantise(X)[0])
+    at = r"has the column 'width' at place 0 \(counted from 0\), where the model was trained with "
+    with pytest.raises(VectorError, match=f"^the data frame {at}' length': give .* or an array without names$"):
+        one.quantise(frame[["width", " length"]])
+    path = tmp_path / "vectors.csv"
+    for header in ("length,width\n", "length , width,label\n", ""):
+        path.write_text(header + ("1,2,a\n" if "label" in header else "1,2\n"), encoding="utf-8")
+        assert read_vectors(path, 2, one.feature_names).tolist() == [[1, 2]]
+    for header in ("width,length\n1,2\n", "width,length,label\n1,2,a\n"):
+        path.write_text(header, encoding="utf-8")
+        with pytest.raises(VectorError, match=rf"vectors\.csv {at}'length': give .* or a file without a header$"):
+            read_vectors(path, 2, one.feature_names)
+        assert read_vectors(path, 2).tolist() == [[1, 2]]
+    capsys.readouterr()
+    assert main(["no-such-port", str(path), "--chip", str(tmp_path)]) == 2
+    assert "has the column 'width' at place 0" in capsys.readouterr().err
+    with pytest.raises(ChipFileError, match="feature_names are 1 for 5 features: write the folder again"):
+        chip(feature_names=("length",))
 
 
 def test_headers_are_told_from_data_as_the_generator_does():
