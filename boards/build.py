@@ -21,14 +21,16 @@ from prototile.boards.wrapper import Wrapper
 from prototile.cache import cache_folder
 from prototile.errors import FitError, InputError, ToolError
 
+#: Verilog of the synthesised netlist in the folder of a build.
+NETLIST_FILE = "netlist.v"
 #: Called with one line at the start of each step.
 Progress = Callable[[str], None]
 
 #: Changes when the steps below change what they write.
 _FORMAT = 2
 _TOP_FILE = "top.v"
-_NETLIST_FILE = "netlist.json"
-_NETLIST_VERILOG = "netlist.v"
+_NETLIST_JSON = "netlist.json"
+_UNPACKED_FILE = "unpacked.txt"
 _STATISTICS_FILE = "synthesis.json"
 _PLACEMENT_FILE = "placement.json"
 _SCRIPT_FILE = "synthesis.ys"
@@ -134,8 +136,8 @@ class Plan:
                 *synthesis,
                 "attrmap -remove src",
                 f"tee -q -o {_STATISTICS_FILE} stat -json",
-                f"write_verilog -noattr {_NETLIST_VERILOG}",
-                f"write_json {_NETLIST_FILE}",
+                f"write_verilog -noattr {NETLIST_FILE}",
+                f"write_json {_NETLIST_JSON}",
                 "",
             ]
         )
@@ -145,7 +147,7 @@ class Plan:
         """Arguments of place-and-route that name part, netlist, constraints and report."""
         return [
             *self.part.family.part_arguments(self.part, constrained=self.constraints is not None),
-            *("--json", _NETLIST_FILE, "--top", self.top, "--report", _PLACEMENT_FILE),
+            *("--json", _NETLIST_JSON, "--top", self.top, "--report", _PLACEMENT_FILE),
         ]
 
     def place_arguments(self, seed: int) -> list[str]:
@@ -285,9 +287,26 @@ def count_cells(
         return _synthesise(Path(name), plan, progress)
 
 
+def netlist(
+    sources: Sequence[Path], *, top: str, part: Part, options: BuildOptions | None = None, progress: Progress = _silent
+) -> str:
+    """Synthesise only; returns the Verilog of the netlist, as `build` leaves it in `NETLIST_FILE`.
+
+    Raises
+    ------
+    ToolError
+        If yosys fails.
+    """
+    plan = Plan(part=part, top=top, target_mhz=1.0, options=options or BuildOptions(), sources=_read_sources(sources))
+    with tempfile.TemporaryDirectory(prefix="prototile-") as name:
+        plan.write_inputs(Path(name))
+        _synthesise(Path(name), plan, progress)
+        return Path(name, NETLIST_FILE).read_text(encoding="utf-8")
+
+
 def prepare_tools(part: Part) -> None:
     """Begin to compile the tools that `build` needs, in the background: their first call takes up to a minute."""
-    warm_up(["yosys", part.family.place_tool, part.family.pack_tool])
+    warm_up(["yosys", part.family.place_tool, part.family.pack_tool, part.family.unpack_tool])
 
 
 def _read_sources(paths: Sequence[Path]) -> dict[str, bytes]:
@@ -317,11 +336,28 @@ def _build_in(work: Path, plan: Plan, expected: Mapping[str, int | None], progre
     family = plan.part.family
     _run(work, plan, family.pack_tool, "packing", family.pack_arguments(), progress)
     (work / "packing.log").unlink()
+    _check_packed(work, plan, progress)
     # Sources and script stay: with them anybody can run the same tools again. The netlist stays as Verilog.
-    (work / _NETLIST_FILE).unlink()
+    (work / _NETLIST_JSON).unlink()
     report = replace(report, bitstream_file=family.bitstream_file, folder=work)
     report.write(work)
     return report
+
+
+def _check_packed(work: Path, plan: Plan, progress: Progress) -> None:
+    """Take the bitstream apart again, and compare it with what was packed."""
+    family = plan.part.family
+    _run(work, plan, family.unpack_tool, "unpacking", family.unpack_arguments(_UNPACKED_FILE), progress)
+    read = {name: (work / name).read_text(encoding="utf-8") for name in (_UNPACKED_FILE, family.routed_file)}
+    wrong = family.check_unpacked(
+        read[_UNPACKED_FILE],
+        routed=read[family.routed_file],
+        netlist=(work / NETLIST_FILE).read_text(encoding="utf-8"),
+    )
+    if wrong:
+        raise ToolError(f"{family.pack_tool} wrote another bitstream than was routed: {wrong}")
+    for name in (_UNPACKED_FILE, "unpacking.log"):
+        (work / name).unlink()
 
 
 def _measure_in(work: Path, plan: Plan, clock: str, progress: Progress) -> BuildReport:
@@ -499,6 +535,6 @@ def _store(work: Path, kept: Path) -> None:
 
 def _read_ports(work: Path, top: str) -> dict[str, tuple[bool, int]]:
     """Ports of the top: whether an output, and how many bits."""
-    netlist = json.loads((work / _NETLIST_FILE).read_text(encoding="utf-8"))
+    netlist = json.loads((work / _NETLIST_JSON).read_text(encoding="utf-8"))
     ports = netlist["modules"][top]["ports"]
     return {name: (port["direction"] == "output", len(port["bits"])) for name, port in ports.items()}

@@ -1,5 +1,6 @@
 """Lattice ECP5."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -140,6 +141,23 @@ class Ecp5(Family):
         """Arguments of the packer."""
         return ["--compress", "--input", self.routed_file, "--bit", self.bitstream_file]
 
+    def unpack_arguments(self, target: str) -> list[str]:
+        """Arguments of the unpacker."""
+        return ["--input", self.bitstream_file, "--textcfg", target]
+
+    def check_unpacked(self, unpacked: str, *, routed: str, netlist: str) -> str | None:
+        """Compare the contents of all block RAMs with those of the routed design, and with those of the netlist.
+
+        Of the logic nothing is compared: the unpacker names settings that are not in the routed design, such as those
+        of pins that are not in use, and leaves out others that are zero.
+        """
+        found, planned = _block_rams(unpacked), _block_rams(routed)
+        if found != planned:
+            return "the contents of block RAMs are not those that were routed"
+        if sorted(found.values()) != sorted(_netlist_block_rams(netlist)):
+            return "the contents of block RAMs are not those of the netlist"
+        return None
+
     def constraints(self, pins: Sequence[Pin], *, clock_in_mhz: float) -> str:
         """Text of the LPF file; the clock's port is named ``clk_in``."""
         lines = []
@@ -150,10 +168,30 @@ class Ecp5(Family):
         return "\n".join([*lines, f'FREQUENCY PORT "clk_in" {clock_in_mhz:g} MHZ;', ""])
 
 
+def _block_rams(config: str) -> dict[int, tuple[int, ...]]:
+    """Words of 9 bits in each block RAM of a routed design, by its number there."""
+    memories = re.findall(r"^\.bram_init (\d+)\n((?:[0-9a-f ]+\n)*)", config, re.MULTILINE)
+    return {int(number): tuple(int(word, 16) for word in words.split()) for number, words in memories}
+
+
+def _netlist_block_rams(netlist: str) -> list[tuple[int, ...]]:
+    """The same of each block RAM of a netlist, whose parameters hold 16 words of 20 bits, two of them of no use."""
+    memories = []
+    for cell in re.findall(r"^  DP16KD #\((.*?)\n  \) ", netlist, re.MULTILINE | re.DOTALL):
+        rows = {
+            int(number, 16): int(row, 16) for number, row in re.findall(r"\.INITVAL_(..)\(320'h([0-9a-f]+)\)", cell)
+        }
+        words = [rows[at // 16] >> 20 * (at % 16) & 0x3FFFF for at in range(1024)]
+        memories.append(tuple(half for word in words for half in (word & 0x1FF, word >> 9)))
+    return memories
+
+
 ECP5 = Ecp5(
     name="ecp5",
     place_tool="nextpnr-ecp5",
     pack_tool="ecppack",
+    unpack_tool="ecpunpack",
+    cell_models="ecp5/cells_sim.v",
     constraints_file="pins.lpf",
     routed_file="chip.config",
     bitstream_file="chip.bit",

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import ClassVar
 
 from prototile.boards.pins import Pin
@@ -115,8 +116,11 @@ class Family(ABC):
     ----------
     name
         Short name, also that of its Verilog models in ``boards/models``.
-    place_tool, pack_tool
-        Names of place-and-route and bitstream packer, see `prototile.boards.tools`.
+    place_tool, pack_tool, unpack_tool
+        Names of place-and-route, of the packer, and of the program that takes a bitstream apart again; see
+        `prototile.boards.tools`.
+    cell_models
+        Verilog models of its cells, a file in yosys's data folder.
     constraints_file, routed_file, bitstream_file
         Names of the pin constraints, of the routed design as text, and of the bitstream.
     block_ram_shapes
@@ -146,6 +150,8 @@ class Family(ABC):
     name: str
     place_tool: str
     pack_tool: str
+    unpack_tool: str
+    cell_models: str
     constraints_file: str
     routed_file: str
     bitstream_file: str
@@ -158,6 +164,7 @@ class Family(ABC):
     place_flags: tuple[str, ...] = ()
     other_router: tuple[str, ...] = ()
     slow_block_ram: bool = False
+    recoverable: bool = False
     flip_flops_apart: bool = False
     luts_per_chain: float = 0.0
 
@@ -226,6 +233,52 @@ class Family(ABC):
     @abstractmethod
     def pack_arguments(self) -> list[str]:
         """Arguments of the packer, from `routed_file` to `bitstream_file`."""
+
+    @abstractmethod
+    def unpack_arguments(self, target: str) -> list[str]:
+        """Arguments of `unpack_tool`, from `bitstream_file` to the text of a routed design in the file `target`."""
+
+    @abstractmethod
+    def check_unpacked(self, unpacked: str, *, routed: str, netlist: str) -> str | None:
+        """Compare what was read back from a bitstream with what went into it.
+
+        Parameters
+        ----------
+        unpacked, routed
+            Texts of the routed design: as read back, and as placed and routed.
+        netlist
+            Verilog of the synthesised netlist.
+
+        Returns
+        -------
+        str or None
+            What is not the same, as a clause; None if nothing is found.
+        """
+
+    def recover(self, used: Resources, pins: Sequence[Pin], work: Path, *, top: str) -> str:
+        """Verilog that does what a bitstream configures, found from nothing else but the bitstream.
+
+        Families that are not `recoverable` have no such method.
+
+        Parameters
+        ----------
+        used
+            What the design takes, to refuse what cannot be found.
+        pins
+            Where the pins of the top are, and what they are called.
+        work
+            A folder that holds `bitstream_file`, and gets what lies between.
+        top
+            Name for the module.
+
+        Raises
+        ------
+        InputError
+            If a cell in this bitstream cannot be found.
+        ToolError
+            If a tool is missing or fails.
+        """
+        raise NotImplementedError(f"bitstreams of {self.name} cannot be taken apart to logic")
 
     @abstractmethod
     def constraints(self, pins: Sequence[Pin], *, clock_in_mhz: float) -> str:

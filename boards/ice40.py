@@ -1,5 +1,7 @@
 """Lattice iCE40: HX8K and UltraPlus."""
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,6 +10,9 @@ from typing import ClassVar
 
 from prototile.boards.family import TECHMAP_FILE, BlockRamShape, Family, Part, Pll, Resources, pll_rates
 from prototile.boards.pins import Pin
+from prototile.boards.tools import tool
+from prototile.cache import cache_folder
+from prototile.errors import InputError
 
 #: Limits of SB_PLL40 in MHz (Lattice FPGA-DS-02029 and FPGA-DS-02008): input, output, oscillator, phase detector.
 _INPUT, _OUTPUT, _OSCILLATOR, _DETECTOR = (10, 133), (16, 275), (533, 1066), (10, 133)
@@ -134,6 +139,40 @@ class Ice40(Family):
         """Arguments of the packer."""
         return [self.routed_file, self.bitstream_file]
 
+    def unpack_arguments(self, target: str) -> list[str]:
+        """Arguments of the unpacker."""
+        return [self.bitstream_file, target]
+
+    def check_unpacked(self, unpacked: str, *, routed: str, netlist: str) -> str | None:
+        """Compare all bits of all tiles and memories with those that were routed."""
+        found, planned = _sections(unpacked), _sections(routed)
+        different = sorted(name for name in found.keys() | planned.keys() if found.get(name) != planned.get(name))
+        return f"the bits of {different[0]} are not those that were routed" if different else None
+
+    def recover(self, used: Resources, pins: Sequence[Pin], work: Path, *, top: str) -> str:
+        """Verilog from a bitstream: iceunpack finds the bits of each tile, icebox_vlog what they configure.
+
+        Raises
+        ------
+        InputError
+            If multipliers or single-port RAMs are in use, which icebox_vlog leaves out.
+        ToolError
+            If a tool is missing or fails.
+        """
+        if used.dsp or used.spram:
+            what = "multiplier blocks" if used.dsp else "single-port RAMs"
+            raise InputError(f"icebox_vlog finds no {what} in a bitstream, and this design has some; use level netlist")
+        # Of pins it reads no more than where they are.
+        (work / "places.pcf").write_text("".join(f"set_io {pin.port} {pin.site}\n" for pin in pins), encoding="utf-8")
+        vlog = tool("icebox_vlog")
+        vlog.prepare()
+        log = cache_folder("logs") / f"recovery-{os.getpid()}.log"
+        tool(self.unpack_tool).run(self.unpack_arguments("unpacked.asc"), folder=work, log=log)
+        output = work / "recovered.v"
+        vlog.run(["-s", "-n", top, "-p", "places.pcf", "unpacked.asc"], folder=work, log=log, output=output)
+        log.unlink()
+        return separate_ports(output.read_text(encoding="utf-8"), top)
+
     def constraints(self, pins: Sequence[Pin], *, clock_in_mhz: float) -> str:
         """Text of the PCF file; the clock's port is named ``clk_in``."""
         lines = [
@@ -142,10 +181,39 @@ class Ice40(Family):
         return "\n".join([*lines, f"set_frequency clk_in {clock_in_mhz:g}", ""])
 
 
+def separate_ports(verilog: str, top: str) -> str:
+    """Declare the ports of the top after its header: icebox_vlog declares them as wires too, which no header allows."""
+
+    def header(found: re.Match[str]) -> str:
+        ports = [port.strip() for port in found[1].split(",")]
+        names = ", ".join(port.split()[-1] for port in ports)
+        return "\n".join([f"module {top} ({names});", *(f"{port};" for port in ports)])
+
+    return re.sub(rf"^module {top} \((.*)\);$", header, verilog, count=1, flags=re.MULTILINE)
+
+
+def _sections(text: str) -> dict[str, list[str]]:
+    """Lines with bits of an .asc file by tile or memory, and its extra bits; names and comments left out."""
+    sections: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if line.startswith("."):
+            kind = line.split()[0]
+            lines = [] if kind in (".comment", ".sym", ".device") else sections.setdefault(line, [])
+            if kind == ".extra_bit":
+                lines.append(line)
+        elif line.strip():
+            lines.append(line)
+    return {name: lines for name, lines in sections.items() if any(set(line) - {"0"} for line in lines)}
+
+
 ICE40 = Ice40(
     name="ice40",
     place_tool="nextpnr-ice40",
     pack_tool="icepack",
+    unpack_tool="iceunpack",
+    cell_models="ice40/cells_sim.v",
+    recoverable=True,
     constraints_file="pins.pcf",
     routed_file="chip.asc",
     bitstream_file="chip.bin",

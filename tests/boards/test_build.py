@@ -41,6 +41,25 @@ def test_build_writes_all_files(built):
 
 
 @pytest.mark.tools
+def test_a_bitstream_that_is_not_what_was_routed_is_refused(tmp_path, monkeypatch):
+    pack = build_module._run
+
+    def run(work, plan, name, *words, **options):
+        pack(work, plan, name, *words, **options)
+        if name == "icepack":
+            # The routed design of the record is changed after it was packed.
+            routed = work / "chip.asc"
+            routed.write_text(routed.read_text().replace("1", "0", 1000))
+
+    monkeypatch.setattr(build_module, "_run", run)
+    monkeypatch.setenv("PROTOTILE_CACHE", str(tmp_path / "cache"))
+    sources = [Path(__file__).parent / "designs" / "echo_chip.v"]
+    with pytest.raises(ToolError, match="icepack wrote another bitstream than was routed: the bits of "):
+        build(sources=sources, board=BOARD, folder=tmp_path / "built", use_cache=False)
+    assert not (tmp_path / "built").exists()
+
+
+@pytest.mark.tools
 def test_report_holds_what_the_tools_count(built):
     assert built.board == "ice40-hx8k"
     assert built.device == "iCE40HX8K-CT256"

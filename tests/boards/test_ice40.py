@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prototile.boards.ice40 import ICE40, Ice40Pll
+from prototile.boards.ice40 import ICE40, Ice40Pll, separate_ports
 from prototile.errors import BoardError
 
 
@@ -68,3 +68,37 @@ def test_pll_agrees_with_icepll(source, output, tmp_path):
         made = Fraction(source) * (divf + 1) / ((divr + 1) << divq)
         assert abs(pll.output_mhz - Fraction(output)) <= abs(made - Fraction(output))
         assert pll.divr <= divr
+
+
+ASC = """\
+.comment made by a tool
+.device 5k
+.logic_tile 3 4
+000100
+000000
+.logic_tile 3 5
+000000
+000000
+.ram_data 6 1
+000f
+.extra_bit 0 330 142
+.sym 7 chip.rst
+"""
+
+
+def test_all_bits_of_a_bitstream_are_compared_with_the_routed_design():
+    unpacked = ASC.replace(".comment made by a tool\n", "").replace(".logic_tile 3 5\n000000\n000000\n", "")
+    unpacked = unpacked.replace(".sym 7 chip.rst\n", "").replace(".ram_data", "\n.ram_data 5 1\n0000\n.ram_data")
+    assert ICE40.check_unpacked(unpacked, routed=ASC, netlist="") is None
+    for before, after in (("000100", "000101"), ("000f", "000e"), (".extra_bit 0 330 142\n", ""), ("3 4", "3 6")):
+        assert before in unpacked
+        wrong = ICE40.check_unpacked(unpacked.replace(before, after), routed=ASC, netlist="")
+        assert wrong is not None
+        assert wrong.endswith("are not those that were routed")
+
+
+def test_ports_are_declared_apart_from_the_header():
+    text = "\n\nmodule top (input clk_in, output led);\n\nwire clk_in, led;\nendmodule\n"
+    assert separate_ports(text, "top") == (
+        "\n\nmodule top (clk_in, led);\ninput clk_in;\noutput led;\n\nwire clk_in, led;\nendmodule\n"
+    )
