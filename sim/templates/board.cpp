@@ -1,7 +1,7 @@
 // A board behind a pseudo-terminal: the compiled top, its clock, and a UART at the other end of its pins.
 //
-// usage: board DIVISOR IDLE_CYCLES
-//   prints the path of the terminal, then runs until its standard input closes.
+// usage: board DIVISOR IDLE_CYCLES [WAVES]
+//   prints the path of the terminal, then runs until its standard input closes; then prints its cycles.
 //   DIVISOR: clocks a bit. IDLE_CYCLES: with nothing on the line for so long, the clock waits for the host.
 #include <fcntl.h>
 #include <poll.h>
@@ -15,6 +15,16 @@
 
 #include "Vtop.h"
 #include "verilated.h"
+#ifdef WAVES_VCD
+#include "verilated_vcd_c.h"
+typedef VerilatedVcdC Waves;
+#elif defined(WAVES)
+#include "verilated_fst_c.h"
+typedef VerilatedFstC Waves;
+#endif
+
+// Before that a chip may still be in reset, where it would miss what the host sends.
+static const int64_t kResetCycles = 4096;
 
 static int open_terminal(char* path, std::size_t size) {
     const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
@@ -31,7 +41,7 @@ static int open_terminal(char* path, std::size_t size) {
 
 int main(int argc, char** argv) {
     if (argc < 3) {
-        std::fprintf(stderr, "usage: board DIVISOR IDLE_CYCLES\n");
+        std::fprintf(stderr, "usage: board DIVISOR IDLE_CYCLES [WAVES]\n");
         return 2;
     }
     const int divisor = std::atoi(argv[1]);
@@ -46,6 +56,12 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
 
     auto* top = new Vtop;
+#ifdef WAVES
+    Verilated::traceEverOn(true);
+    auto* waves = new Waves;
+    top->trace(waves, 99);
+    waves->open(argc > 3 ? argv[3] : "board.fst");
+#endif
     std::deque<uint8_t> to_chip, to_host;
     int64_t cycle = 0, quiet = 0;
     int send_bit = -1, send_wait = 0, receive_bit = -1, receive_wait = 0;
@@ -74,8 +90,14 @@ int main(int argc, char** argv) {
 
         top->clk_in = 0;
         top->eval();
+#ifdef WAVES
+        waves->dump(uint64_t(cycle) * 10);
+#endif
         top->clk_in = 1;
         top->eval();
+#ifdef WAVES
+        waves->dump(uint64_t(cycle) * 10 + 5);
+#endif
         ++cycle;
 
         // Chip to host: sampled in the middle of each bit.
@@ -98,7 +120,7 @@ int main(int argc, char** argv) {
 
         const bool busy = send_bit >= 0 || receive_bit >= 0 || !to_chip.empty() || !to_host.empty();
         quiet = busy ? 0 : quiet + 1;
-        if (cycle % 64 && quiet < idle_cycles) continue;
+        if (cycle < kResetCycles || (cycle % 64 && quiet < idle_cycles)) continue;
 
         while (!to_host.empty()) {
             uint8_t byte = to_host.front();
@@ -118,7 +140,10 @@ int main(int argc, char** argv) {
             if (count > 0) quiet = 0;
         }
     }
-    std::fprintf(stderr, "%lld cycles\n", (long long)cycle);
+#ifdef WAVES
+    waves->close();
+#endif
+    std::printf("%lld\n", (long long)cycle);
     top->final();
     delete top;
     return 0;

@@ -16,8 +16,12 @@
 
 #include "Vprototile_core.h"
 #include "verilated.h"
-#ifdef WAVES
+#ifdef WAVES_VCD
+#include "verilated_vcd_c.h"
+typedef VerilatedVcdC Waves;
+#elif defined(WAVES)
 #include "verilated_fst_c.h"
+typedef VerilatedFstC Waves;
 #endif
 
 template <typename Port> static void put(Port& port, const uint32_t* chunks, int count) {
@@ -112,7 +116,7 @@ int main(int argc, char** argv) {
 #endif
 #ifdef WAVES
     Verilated::traceEverOn(true);
-    auto* waves = new VerilatedFstC;
+    auto* waves = new Waves;
     core->trace(waves, 99);
     waves->open(argc > next_argument ? argv[next_argument] : "core.fst");
 #endif
