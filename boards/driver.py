@@ -1028,10 +1028,27 @@ class Driver:
         -------
         records : (n,) of `RECORD_DTYPE`
         """
-        integers, saturated = self.chip.quantise(X)
+        return self.decide_integers(*self.chip.quantise(X))
+
+    def decide_integers(
+        self, integers: NDArray[np.integer[Any]], saturated: NDArray[np.integer[Any]]
+    ) -> NDArray[np.void]:
+        """Let the chip decide on queries that are in its integers already, as `quantise` gives them.
+
+        Parameters
+        ----------
+        integers : (n, features)
+            From 0 to ``2 ** bits - 1``.
+        saturated : (n,)
+            Components of each query that were clipped.
+
+        Returns
+        -------
+        records : (n,) of `RECORD_DTYPE`
+        """
         self._check_once()
-        answers = self._ask(Command.CLASSIFY, self._query_payloads(integers, saturated), window=WINDOW)
-        return self._records(answers)
+        payloads = self._query_payloads(np.asarray(integers, np.int64), np.asarray(saturated, np.int64))
+        return self._records(self._ask(Command.CLASSIFY, payloads, window=WINDOW))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Labels of queries; parameters as for `decide`.

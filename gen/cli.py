@@ -289,16 +289,31 @@ def _add_simulate(commands: Any) -> None:
         "--vectors", metavar="FILE", help="queries, with labels if there are some (default: those in tb/)"
     )
     command.add_argument(
-        "--level", default="rtl", choices=("rtl",), help="what is simulated: rtl, the Verilog of the folder (default)"
+        "--level",
+        default="rtl",
+        choices=("rtl", "netlist", "bitstream", "board"),
+        help="what is asked: rtl, the Verilog of the core (default); netlist, what synthesis made of the whole board; "
+        "bitstream, the packed bitstream taken apart again (iCE40); board, the Verilog of the whole board, or with "
+        "--port a real one",
     )
     command.add_argument(
         "--simulator",
         default="verilator",
         choices=("verilator", "icarus"),
-        help="verilator: compiled, all queries; icarus: the cocotb bench on an installed Icarus Verilog",
+        help="verilator: compiled (default); icarus: an installed Icarus Verilog, at level rtl",
     )
-    command.add_argument("--junit", metavar="FILE", help="run the cocotb bench too, and write all results there")
-    command.add_argument("--stalls", action="store_true", help="random pauses on both sides, and resets in between")
+    _board(command, None, "board whose build is meant (default: the one that the grid was sized for)")
+    command.add_argument("--port", metavar="PORT", help="at level board: serial port of a real board")
+    _patience(command)
+    command.add_argument(
+        "--waves", metavar="FILE", help="write a waveform there, .fst or .vcd, of the first 50 queries (a board's: 5)"
+    )
+    command.add_argument(
+        "--junit", metavar="FILE", help="write the result there as JUnit XML; at level rtl that of the cocotb bench too"
+    )
+    command.add_argument(
+        "--stalls", action="store_true", help="at level rtl: random pauses on both sides, and resets in between"
+    )
     _json(command)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +22,17 @@ from prototile.cache import cache_folder
 from prototile.console import Progress, Steps
 from prototile.design import Design, Verification, compare
 from prototile.design import convert as convert_model
-from prototile.errors import BoardError, DigestError, InputError, ModelFileError
+from prototile.errors import InputError, ModelFileError
 from prototile.files import load_labels, load_model, load_vectors
-from prototile.folder import BENCH_VECTORS, CORE_FILE, check_place, chip, load
+from prototile.folder import BENCH_VECTORS, CORE_FILE, check_place, load
 from prototile.model import PrototypeModel
-from prototile.record import RECORD_DTYPE, Status
-from prototile.report import Values, benched, built, doubts, read_report, simulated, update_report, write_whole
+from prototile.record import Status
+from prototile.report import Values, built, doubts, read_report, simulated, update_report, write_whole
 from prototile.sim.bench import BenchResult, Case, choose_vectors, publish, run_bench, write_bench
-from prototile.sim.verilated import Stalls, VerilatedCore
+from prototile.sim.verilated import Stalls
+
+if TYPE_CHECKING:
+    from prototile.levels import Level
 
 #: Columns that ``predict`` prints, after the label.
 _COLUMNS = ("prototype", "distance", "runner_up", "margin", "status", "tie", "saturated")
@@ -40,6 +43,8 @@ _RESET_QUERIES = 24
 _WIDE = 200
 #: Mismatches that are shown.
 _SHOWN = 3
+#: Queries of a waveform: on the core, and on a whole board, where each takes as long as on the serial line.
+_WAVE_ROWS, _WAVE_ROWS_OF_BOARD = 50, 5
 
 
 def convert(options: Namespace) -> int:
@@ -113,38 +118,79 @@ def _condensed(model: PrototypeModel, options: Namespace) -> PrototypeModel:
 
 def simulate(options: Namespace) -> int:
     """``prototile simulate``."""
+    from prototile.levels import play
+
     folder = Path(options.folder)
     with Steps() as steps, steps.lane() as progress:
         design = load(folder)
+        level = _level(design, folder, options)
         queries = Queries.of(design, folder, options.vectors)
         if queries.are_prototypes_of(design):
             steps.note(
                 f"prototile: warning: {folder} holds no vectors but the model's own prototypes, so only these are "
                 "played; name a file with --vectors."
             )
-        verification, bench = None, None
-        if options.simulator == "verilator":
-            progress(f"Simulating {len(queries.components)} queries, compiled")
-            stalls = _stalls(design) if options.stalls else None
-            verification = verify(design, core_file(folder), queries, stalls)
-        if options.junit is not None or options.simulator == "icarus":
-            progress(f"Running the cocotb test bench with {options.simulator}")
-            bench = bench_of(design, folder, options)
-        if options.junit is not None and bench is not None:
+        if level.waves is not None:
+            most = _WAVE_ROWS if level.name == "rtl" else _WAVE_ROWS_OF_BOARD
+            if len(queries.components) > most:
+                steps.note(f"prototile: the waveform holds the first {most} of {len(queries.components)} queries.")
+            queries = queries.first(most)
+        golden = design.golden.decide(queries.components, queries.saturated)
+        # What is checked is what lies in the folder.
+        vars(design)["core_verilog"] = core_file(folder).read_text(encoding="utf-8")
+        with writing(options.waves or folder):
+            answers = play(design, level, queries.components, queries.saturated, queries.X, progress)
+        verification = compare(golden, answers.records, level=level.name, cycles=answers.cycles)
+        bench = None
+        if options.junit is not None:
+            if level.name == "rtl":
+                progress(f"Running the cocotb test bench with {options.simulator}")
+                bench = bench_of(design, folder, options)
             with writing(options.junit):
-                publish(bench.junit, Path(options.junit), [] if verification is None else [_case(verification)])
-        values: Values = {}
-        if verification is not None:
-            values = simulated(
-                design, verification, X=queries.X, y=queries.y, bench=bench, bench_simulator=options.simulator
-            )
-        elif bench is not None:
-            values = benched(bench, options.simulator)
+                publish(None if bench is None else bench.junit, Path(options.junit), [_case(verification)])
+        values = simulated(
+            design, verification, X=queries.X, y=queries.y, bench=bench, bench_simulator=options.simulator
+        )
         update_report(folder, design, values)
     found = _simulation(options, values, verification, bench)
     show(options, found, lambda: _table(_simulation_lines(options, values, verification, bench)))
-    failed = (verification is not None and not verification.ok) or (bench is not None and not bench.ok)
-    return 1 if failed else 0
+    return 0 if verification.ok and (bench is None or bench.ok) else 1
+
+
+def _level(design: Design, folder: Path, options: Namespace) -> Level:
+    """The level that the options name; at levels netlist and bitstream that of the build in the folder.
+
+    Raises
+    ------
+    InputError
+        If options do not go together, or there is no build, or it is one of other Verilog.
+    """
+    from prototile.boards.board import board
+    from prototile.boards.report import BuildReport
+    from prototile.levels import Level
+
+    build = None
+    if options.level in ("netlist", "bitstream"):
+        name = board(options.board or design.board_name).name
+        place = folder / "boards" / name
+        try:
+            build = BuildReport.read(place)
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            raise InputError(f"{folder} holds no build for {name}; make it with prototile build {folder}.") from None
+        source = place / core_file(folder).name
+        if not source.is_file() or source.read_bytes() != core_file(folder).read_bytes():
+            raise InputError(f"{place} was built from other Verilog than {core_file(folder)}; build it again.")
+    return Level(
+        name=options.level,
+        simulator=options.simulator,
+        stalls=_stalls(design) if options.stalls else None,
+        waves=None if options.waves is None else Path(options.waves),
+        board=options.board,
+        build=build,
+        port=options.port,
+        timeout=options.timeout,
+        retries=options.retries,
+    )
 
 
 def build(options: Namespace) -> int:
@@ -215,6 +261,8 @@ def predict(options: Namespace) -> int:
     else:
         with Steps() as steps, steps.lane() as progress:
             progress(f"Classifying {len(X)} vectors on {options.port}")
+            from prototile.levels import ask_board
+
             records = ask_board(design, options.port, X, timeout=options.timeout, retries=options.retries)
     labels = design.labels(records)
     answers = _answers(design, records)
@@ -232,6 +280,8 @@ def predict(options: Namespace) -> int:
 
 def load_chip(options: Namespace) -> int:
     """``prototile load``."""
+    from prototile.levels import asking_board
+
     design = load(options.folder)
     with Steps() as steps, steps.lane() as progress:
         progress(f"Writing {design.model.prototype_count} prototypes into the chip on {options.port}")
@@ -287,6 +337,15 @@ class Queries:
         components, saturated = design.quantise(X)
         return cls(components=components, saturated=saturated, X=X, y=y)
 
+    def first(self, count: int) -> Queries:
+        """The first `count` of them."""
+        return Queries(
+            components=self.components[:count],
+            saturated=self.saturated[:count],
+            X=None if self.X is None else self.X[:count],
+            y=None if self.y is None else self.y[:count],
+        )
+
     @classmethod
     def of_bench(cls, design: Design, folder: Path) -> Queries:
         """Queries that lie in ``tb/``."""
@@ -315,14 +374,6 @@ def _integers(values: NDArray[Any], shape: tuple[int, ...], largest: int) -> boo
     """Whether there are integers from 0 to `largest`, in this shape."""
     whole = values.shape == shape and values.size > 0 and values.dtype.kind == "i"
     return bool(whole and values.min() >= 0 and values.max() <= largest)
-
-
-def verify(design: Design, core: Path, queries: Queries, stalls: Stalls | None = None) -> Verification:
-    """Compare the Verilog of a design folder, compiled, with the golden model in every field."""
-    golden = design.golden.decide(queries.components, queries.saturated)
-    simulated = VerilatedCore(design.config, [core])
-    run = simulated.run(queries.components, queries.saturated, stalls, writes=design.first_writes)
-    return compare(golden, run.records, level="rtl", cycles=run.cycles)
 
 
 def build_into(
@@ -378,43 +429,6 @@ def core_file(folder: Path) -> Path:
     if not file.is_file():
         raise ModelFileError(f"{folder} holds no {CORE_FILE}; convert the model again.")
     return file
-
-
-def ask_board(design: Design, port: str, X: Any, *, timeout: float = 1.0, retries: int = 4) -> NDArray[np.void]:
-    """Decision records from the chip at a serial port, once its digest is known to be the design's.
-
-    Raises
-    ------
-    DigestError, InputError, BoardError
-        As `asking_board`.
-    """
-    with asking_board(design, port, timeout=timeout, retries=retries) as driver:
-        records: NDArray[np.void] = driver.decide(X).astype(RECORD_DTYPE)
-    return records
-
-
-@contextmanager
-def asking_board(design: Design, port: str, *, timeout: float, retries: int) -> Iterator[Any]:
-    """The driver of the chip at a serial port; what goes wrong becomes an error of this package.
-
-    Raises
-    ------
-    DigestError
-        If the chip holds another design. The exit status is 2 then: it was asked the wrong chip, there is no answer.
-    BoardError
-        If there is no such port, or nothing answers.
-    """
-    from prototile.boards import driver
-
-    try:
-        with driver.Driver.open(port, chip(design), timeout=timeout, retries=retries) as connected:
-            yield connected
-    except driver.DigestMismatch as error:
-        raise DigestError(str(error)) from error
-    except driver.VectorError as error:
-        raise InputError(str(error)) from error
-    except driver.DriverError as error:
-        raise BoardError(str(error)) from error
 
 
 def vectors_of(file: str, model: PrototypeModel) -> tuple[Any, NDArray[Any] | None]:
@@ -515,43 +529,44 @@ def _stalls(design: Design) -> Stalls:
 
 
 def _simulation(
-    options: Namespace, values: Values, verification: Verification | None, bench: BenchResult | None
+    options: Namespace, values: Values, verification: Verification, bench: BenchResult | None
 ) -> dict[str, Any]:
     """What ``simulate --json`` prints."""
-    found: dict[str, Any] = {"level": options.level, "simulator": options.simulator}
-    if verification is not None:
-        keys = ("accuracy", "agreement", "ties", "saturated")
-        found |= {
-            "rows": verification.rows,
-            "mismatches": verification.mismatches,
-            "differences": [
-                dict(zip(("row", "field", "golden", "simulated"), one, strict=True)) for one in verification.differences
-            ],
-            "cycles": verification.cycles,
-            **{key: values[key] for key in keys if values[key] is not None},
-        }
+    keys = ("accuracy", "agreement", "ties", "saturated")
+    found: dict[str, Any] = {
+        "level": options.level,
+        **({} if options.port else {"simulator": options.simulator}),
+        "rows": verification.rows,
+        "mismatches": verification.mismatches,
+        "differences": [
+            dict(zip(("row", "field", "golden", "simulated"), one, strict=True)) for one in verification.differences
+        ],
+        **({} if verification.cycles is None else {"cycles": verification.cycles}),
+        **{key: values[key] for key in keys if values[key] is not None},
+    }
     if bench is not None:
         found["bench"] = {"tests": bench.tests, "failures": bench.failures, "failed": list(bench.failed)}
     return found
 
 
 def _simulation_lines(
-    options: Namespace, values: Values, verification: Verification | None, bench: BenchResult | None
+    options: Namespace, values: Values, verification: Verification, bench: BenchResult | None
 ) -> list[tuple[str, str]]:
     """What ``simulate`` prints."""
-    lines = []
-    if verification is not None:
-        lines.append(("queries", f"{verification.rows} at level {verification.level}, {verification.cycles:,} cycles"))
-        lines.append(("mismatches", f"{verification.mismatches} in any field of the record"))
-        for row, field, golden, found in verification.differences[:_SHOWN]:
-            lines.append((f"row {row}", f"{field} is {found}, but must be {golden}"))
-        if values["accuracy"] is not None:
-            lines.append(
-                ("accuracy", ", ".join(f"{key} {100 * share:.1f} %" for key, share in values["accuracy"].items()))
-            )
-        if values["agreement"] is not None:
-            lines.append(("agreement", f"{100 * values['agreement']:.1f} % with the model in floating point"))
-        lines.append(("ties", f"{values['ties']} queries, and {values['saturated']} with clipped components"))
+    cycles = "" if verification.cycles is None else f", {verification.cycles:,} cycles"
+    lines = [
+        ("queries", f"{verification.rows} at level {verification.level}{cycles}"),
+        ("mismatches", f"{verification.mismatches} in any field of the record"),
+    ]
+    for row, field, golden, found in verification.differences[:_SHOWN]:
+        lines.append((f"row {row}", f"{field} is {found}, but must be {golden}"))
+    if values["accuracy"] is not None:
+        lines.append(("accuracy", ", ".join(f"{key} {100 * share:.1f} %" for key, share in values["accuracy"].items())))
+    if values["agreement"] is not None:
+        lines.append(("agreement", f"{100 * values['agreement']:.1f} % with the model in floating point"))
+    lines.append(("ties", f"{values['ties']} queries, and {values['saturated']} with clipped components"))
+    if options.waves is not None:
+        lines.append(("waveform", options.waves))
     if bench is not None:
         lines.append(("cocotb bench", f"{bench.tests} tests with {options.simulator}, {bench.failures} failed"))
         lines += [("failed", name) for name in bench.failed]

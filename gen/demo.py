@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prototile.commands import Queries, bench_folder, build_into, core_file, prepare_yosys, save, show, verify, writing
+from prototile.commands import bench_folder, build_into, prepare_yosys, save, show, writing
 from prototile.console import Steps
 from prototile.data import DEMO_BITS, Dataset, load_dataset, recipe_of, train_prototypes
 from prototile.design import Design, Verification
@@ -114,9 +114,8 @@ def demo(options: Namespace) -> int:
 
 def _simulate(design: Design, folder: Path, data: Dataset, steps: Steps) -> _Simulated:
     with steps.lane() as progress:
-        queries = Queries.of_vectors(design, data.X_test, data.y_test)
         progress(f"Simulating all {len(data.X_test)} held-out vectors on the generated Verilog")
-        verification = verify(design, core_file(folder), queries)
+        verification = design.verify(data.X_test)
         progress("Running the cocotb test bench of the design folder")
         bench = run_bench(folder, build=bench_folder(design, "verilator"))
     return _Simulated(verification=verification, bench=bench)

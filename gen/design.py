@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     from prototile.boards.board import Board
     from prototile.boards.family import Part
     from prototile.boards.report import BuildReport
+    from prototile.levels import Answers
     from prototile.sim.verilated import Run, Stalls
 
+#: Levels at which hardware is compared with the golden model, from the weakest proof to the strongest.
+LEVELS = ("rtl", "netlist", "bitstream", "board")
 #: Board that a design is sized for if nobody names one.
 DEFAULT_BOARD = "icebreaker"
 #: Hexadecimal digits of a digest, and of that of a grid.
@@ -62,7 +65,7 @@ class Verification:
     differences
         Up to ten of them: row, field, golden value, simulated value.
     cycles
-        Clock cycles simulated.
+        Clock cycles simulated; None at a real board.
     records
         The records of the hardware.
     """
@@ -71,7 +74,7 @@ class Verification:
     rows: int
     mismatches: int
     differences: tuple[tuple[int, str, int, int], ...]
-    cycles: int
+    cycles: int | None
     records: NDArray[np.void]
 
     @property
@@ -417,45 +420,59 @@ class Design:
         )
         return to_verilog(Chip(link), "prototile_chip")
 
-    def simulate(self, X: Any, *, level: str = "rtl", stalls: Stalls | None = None) -> NDArray[np.void]:
+    def simulate(self, X: Any, *, level: str = "rtl", progress: Progress = _silent, **how: Any) -> NDArray[np.void]:
         """Decision records of vectors (rows, features), computed by the generated hardware.
 
         Parameters
         ----------
         level
-            ``rtl``: the Verilog of the design folder, compiled by Verilator.
-        stalls
-            How source and sink make the core wait; None for queries back to back.
+            ``rtl``: the Verilog of the design folder, compiled by Verilator. ``netlist``: what synthesis made of the
+            whole board, ``bitstream``: the packed bitstream taken apart to logic again (iCE40), ``board``: the Verilog
+            of the whole board, or a real board if `port` names one; the driver asks these three through the serial
+            port. What takes a build makes one, or takes it from the cache, unless `build` is given.
+        progress
+            Called with a line at the start of each step.
+        **how
+            ``simulator``, ``stalls``, ``waves``, ``board``, ``build``, ``port``, ``timeout`` and ``retries``: see
+            `prototile.levels.Level`.
 
         Raises
         ------
         InputError
-            If the vectors are unusable, or there is no such level.
-        ToolError
-            If the simulation fails.
+            If the vectors are unusable, or there is no such level, or the board's part has none.
+        DigestError
+            If the board or the build holds another design.
+        FitError, BoardError, ToolError
+            If the build or the simulation fails, or the board does not answer.
         """
-        return self.run(X, level=level, stalls=stalls).records
+        records: NDArray[np.void] = self._play(X, level, progress, how).records
+        return records
 
-    def run(self, X: Any, *, level: str = "rtl", stalls: Stalls | None = None, waves: Path | None = None) -> Run:
-        """As `simulate`, with the cycles in which everything happened; `waves` names a file for the waveform (FST)."""
-        from tempfile import TemporaryDirectory
+    def run(self, X: Any, *, simulator: str = "verilator", stalls: Stalls | None = None, waves: Any = None) -> Run:
+        """As `simulate` at level ``rtl``, with the cycles in which everything happened."""
+        from prototile.levels import Level, run_core
 
-        from prototile.sim.verilated import VerilatedCore
+        how = Level(simulator=simulator, stalls=stalls, waves=None if waves is None else Path(waves))
+        return run_core(self, how, *self.quantise(X))
 
-        if level != "rtl":
-            raise InputError(f"level must be 'rtl', not {level!r}; other levels cannot be simulated yet.")
-        queries, saturated = self.quantise(X)
-        with TemporaryDirectory(prefix="prototile-") as folder:
-            source = Path(folder, "prototile_core.v")
-            source.write_text(self.core_verilog)
-            core = VerilatedCore(self.config, [source], waves=waves)
-            return core.run(queries, saturated, stalls, writes=self.first_writes)
+    def verify(self, X: Any, *, level: str = "rtl", progress: Progress = _silent, **how: Any) -> Verification:
+        """Compare the generated hardware with the golden model, in every field of every record.
 
-    def verify(self, X: Any, *, level: str = "rtl", stalls: Stalls | None = None) -> Verification:
-        """Compare the generated hardware with the golden model, in every field of every record."""
+        Parameters
+        ----------
+        X, level, progress, **how
+            As for `simulate`.
+        """
         golden = self.decide(X)
-        run = self.run(X, level=level, stalls=stalls)
-        return compare(golden, run.records, level=level, cycles=run.cycles)
+        answers = self._play(X, level, progress, how)
+        return compare(golden, answers.records, level=level, cycles=answers.cycles)
+
+    def _play(self, X: Any, level: str, progress: Progress, how: dict[str, Any]) -> Answers:
+        from prototile.levels import Level, play
+
+        if how.get("waves") is not None:
+            how = how | {"waves": Path(how["waves"])}
+        return play(self, Level(name=level, **how), *self.quantise(X), X, progress)
 
     def estimate(self, board: str | None = None) -> dict[str, Any]:
         """Resources without synthesis, in the names of ``report.json``."""
@@ -554,7 +571,7 @@ class Design:
         return save(self, Path(folder), vectors)
 
 
-def compare(golden: NDArray[np.void], found: NDArray[np.void], *, level: str, cycles: int) -> Verification:
+def compare(golden: NDArray[np.void], found: NDArray[np.void], *, level: str, cycles: int | None) -> Verification:
     """Compare records field by field.
 
     Raises

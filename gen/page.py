@@ -158,6 +158,8 @@ def page(design: Design, values: dict[str, Any]) -> str:
     """Render the page from the figures of ``report.json``."""
     import jinja2
 
+    from prototile.report import levels
+
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -167,6 +169,7 @@ def page(design: Design, values: dict[str, Any]) -> str:
     source = files("prototile").joinpath("templates", "report.html.j2").read_text(encoding="utf-8")
     return environment.from_string(source).render(
         values=values,
+        levels=levels(values),
         grid=grid_picture(design),
         bars=bars(values),
         estimated_only="util_pct" not in values,

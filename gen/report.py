@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prototile.design import LEVELS
 from prototile.errors import ModelFileError
 from prototile.folder import CORE_FILE
 
@@ -26,6 +27,8 @@ REPORT_FILE = "report.json"
 PAGE_FILE = "report.html"
 #: What a design has gone through; the report names the last.
 STAGES = ("converted", "simulated", "built")
+#: Figures of the queries that were compared.
+_QUALITY = ("accuracy", "agreement", "ties", "saturated")
 #: Bytes of a frame beside its payload: two flags, command, sequence, length, CRC.
 _FRAME_OVERHEAD = 2 + 8
 #: Bytes of a request's payload before its components: how many of them were clipped.
@@ -63,11 +66,14 @@ _ALWAYS: dict[str, Any] = {
     "target_mhz": _NUMBER,
     "estimated": {"logic_cells": int, "bram": int, "per_pe": {"logic_cells": _NUMBER}, **_TIMES},
 }
+#: A comparison at one level.
+_COMPARED: dict[str, Any] = {"level": str, "rows": int, "mismatches": int}
 #: What comes together or not at all.
 _SOMETIMES: tuple[dict[str, Any], ...] = (
     _TIMES,
     {"util_pct": _BY_NAME, "per_pe": _BY_NAME, "timing_met": bool},
-    {"verification": {"level": str, "rows": int, "mismatches": int}, "ties": int, "saturated": int},
+    {"verification": _COMPARED, "ties": int, "saturated": int},
+    {"levels": list},
     {"bench": {"simulator": str, "tests": int, "failures": int}},
     {"accuracy": {"float": _NUMBER, "quantised": _NUMBER, "rtl": _NUMBER}},
     *({name: int} for name in ("logic_cells", "lut", "ff", "carry", "bram", "spram", "dsp", "io", "seed")),
@@ -189,6 +195,7 @@ def simulated(
         give is None, so that `merge` removes that of earlier rows; a bench that did not run leaves its figures alone.
     """
     records = verification.records
+    proven = {"level": verification.level, "rows": verification.rows, "mismatches": verification.mismatches}
     return {
         **({} if bench is None else benched(bench, bench_simulator)),
         "stage": "simulated",
@@ -196,11 +203,8 @@ def simulated(
         "agreement": None if X is None else _share(design.model.predict(X) == design.labels(records)),
         "ties": int(np.count_nonzero(records["tie"])),
         "saturated": int(np.count_nonzero(records["saturated"])),
-        "verification": {
-            "level": verification.level,
-            "rows": verification.rows,
-            "mismatches": verification.mismatches,
-        },
+        "verification": proven,
+        "levels": [proven],
     }
 
 
@@ -214,13 +218,24 @@ def benched(bench: BenchResult, simulator: str | None) -> Values:
 
 def doubts(values: Values) -> str | None:
     """What simulation found wrong with the Verilog of a design, as a clause; None if nothing, or if it never ran."""
-    found = []
-    if values.get("verification", {}).get("mismatches"):
-        verification = values["verification"]
-        found.append(f"{verification['mismatches']} of {verification['rows']} queries were answered wrongly")
+    found = [
+        f"{one['mismatches']} of {one['rows']} queries were answered wrongly at level {one['level']}"
+        for one in levels(values)
+        if one["mismatches"]
+    ]
     if values.get("bench", {}).get("failures"):
         found.append(f"{values['bench']['failures']} of {values['bench']['tests']} cocotb tests failed")
     return " and ".join(found) or None
+
+
+def levels(values: Values) -> list[dict[str, Any]]:
+    """What was compared with the golden model at each level, from the weakest proof to the strongest."""
+    return sorted(_compared(values), key=lambda one: LEVELS.index(one["level"]))
+
+
+def _compared(values: Values) -> list[dict[str, Any]]:
+    # Reports of older designs hold the last comparison only.
+    return values.get("levels", [values["verification"]] if "verification" in values else []) or []
 
 
 def built(design: Design, build: BuildReport) -> Values:
@@ -236,6 +251,8 @@ def built(design: Design, build: BuildReport) -> Values:
     times = _times(design, target) if build.timing_met else dict.fromkeys(_times(design, target))
     return {
         "stage": "built",
+        # Nothing is known yet of a new netlist and a new bitstream.
+        "levels": None,
         **values,
         "device": build.device,
         "board": build.board,
@@ -259,10 +276,23 @@ def _multipliers(design: Design, target: Board) -> dict[str, Any] | None:
 
 
 def merge(*stages: Values) -> Values:
-    """Figures of several stages; those of a later one win, None removes, and the furthest stage gives its name."""
+    """Figures of several stages; those of a later one win, None removes, and the furthest stage gives its name.
+
+    Comparisons at different levels stand beside each other, ``verification`` being the one at the strongest level. How
+    well the model does is told of the queries of level ``rtl``, if that was compared, as other levels get few.
+    """
     together: Values = {}
     for values in stages:
-        together.update(values)
+        proven = {one["level"]: one for one in (*levels(together), *levels(values))}
+        later = {one["level"] for one in levels(values)}
+        kept = _QUALITY if "rtl" in proven and later and "rtl" not in later else ()
+        together.update({name: value for name, value in values.items() if name not in kept})
+        if values.get("levels", ()) is None:
+            proven = {level: one for level, one in proven.items() if level == "rtl"}
+            if not proven:
+                together.update(dict.fromkeys(_QUALITY))
+        together["levels"] = [proven[level] for level in LEVELS if level in proven] or None
+        together["verification"] = together["levels"][-1] if together["levels"] else None
     stage = max((values["stage"] for values in stages if "stage" in values), key=STAGES.index)
     return {name: value for name, value in {**together, "stage": stage}.items() if value is not None}
 
@@ -288,6 +318,11 @@ def read_report(folder: Path) -> Values:
         raise ModelFileError(f"{file} is no report of a design; convert the model again.")
     expected = [_ALWAYS, *(group for group in _SOMETIMES if group.keys() & values.keys())]
     wrong = next(filter(None, (_misfit(values, group) for group in expected)), None)
+    if wrong is None and any(
+        not isinstance(one, dict) or _misfit(one, _COMPARED) or one["level"] not in LEVELS
+        for one in (*_compared(values), *([values["verification"]] if "verification" in values else []))
+    ):
+        wrong = "levels"
     if wrong is not None:
         raise ModelFileError(f"{file} is damaged, it holds no usable {wrong}; convert the model again.")
     return values

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prototile.condensation import METHODS
 from prototile.page import duration, number, percent
+from prototile.report import levels
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -219,11 +220,12 @@ def _quality(values: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("accuracy", ", ".join(shares)))
     if "agreement" in values:
         lines.append(("agreement", f"{percent(values['agreement'])} with the model in floating point"))
-    if "verification" in values:
-        found, ties, clipped = values["verification"], number(values["ties"]), number(values["saturated"])
-        rows = f"{number(found['rows'])} queries at level {found['level']}"
+    for found in levels(values):
         failed = "FAILED: " if found["mismatches"] else ""
+        rows = f"{number(found['rows'])} queries at level {found['level']}"
         lines.append(("verified", f"{failed}{rows}, {_count(found['mismatches'], 'mismatch', 'es')} in any field"))
+    if "verification" in values:
+        ties, clipped = number(values["ties"]), number(values["saturated"])
         lines.append(("ties", f"{ties} queries with a tie, {clipped} with clipped components"))
     if "bench" in values:
         bench = values["bench"]

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 #: Modules above the generator, which bring all parts together for the user.
-FACADE = {"__init__", "design", "folder", "report", "page", "cli", "commands", "summary", "demo"}
+FACADE = {"__init__", "design", "folder", "levels", "report", "page", "cli", "commands", "summary", "demo"}
 
 
 def imports(path):

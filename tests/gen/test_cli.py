@@ -665,9 +665,24 @@ def test_exchanged_model_is_noticed(refuse, folder, vectors, small_model, comman
 
 
 @pytest.mark.parametrize("level", ["netlist", "bitstream"])
-def test_levels_to_come_are_not_offered(run, refuse, folder, level):
-    assert f"invalid choice: '{level}'" in refuse("simulate", folder, "--level", level)
-    assert level not in run("simulate", "--help")[1]
+def test_levels_that_need_a_build_say_so(refuse, folder, level):
+    assert refuse("simulate", folder, "--level", level).endswith(
+        f"{folder} holds no build for icebreaker; make it with prototile build {folder}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--port", "/dev/ttyUSB1"], "a port leads to a real board at level board only, not at level rtl"),
+        (["--level", "board", "--stalls"], "stalls are made at level rtl only, not at level board"),
+        (["--level", "board", "--simulator", "icarus"], "the simulator icarus plays at level rtl only"),
+        (["--waves", "x.png"], "a waveform is written to a .fst or a .vcd file, not to x.png"),
+        (["--level", "board", "--port", "/dev/nowhere"], "there is no port /dev/nowhere"),
+    ],
+)
+def test_options_that_do_not_go_with_a_level_are_refused(refuse, folder, words, message):
+    assert message in refuse("simulate", folder, *words)
 
 
 @pytest.mark.parametrize(
@@ -764,7 +779,7 @@ def test_bitstream_of_wrong_hardware_is_answered_with_no(run, folder, small_desi
     assert "FAILED: 60 queries at level rtl, 60 mismatches in any field" in out
     assert "FAILED: 8 cocotb tests with icarus, 2 failed" in out
     assert lines[-1].startswith("prototile: warning: the Verilog of this bitstream was found wrong")
-    assert "60 of 60 queries were answered wrongly and 2 of 8 cocotb tests failed" in lines[-1]
+    assert "60 of 60 queries were answered wrongly at level rtl and 2 of 8 cocotb tests failed" in lines[-1]
     assert json.loads((folder / "report.json").read_text())["stage"] == "built"
     # The verdict was on other Verilog than that which is built now.
     core = folder / "rtl/prototile_core.v"
@@ -807,8 +822,10 @@ def test_simulate_with_icarus(run, folder, vectors, tmp_path):
     status, out, _ = run("simulate", folder, *words, "--json")
     assert status == 0
     assert json.loads(out)["bench"]["failures"] == 0
+    assert (json.loads(out)["rows"], json.loads(out)["mismatches"]) == (60, 0)
     report = json.loads((folder / "report.json").read_text())
     assert (report["stage"], report["bench"]["simulator"]) == ("simulated", "icarus")
+    assert report["verification"]["rows"] == 60
     assert run("report", folder)[0] == 0
 
 

@@ -220,7 +220,7 @@ def test_unknown_board_and_parameters(small_model):
 
 
 def test_level_must_be_known(small_design, small_data):
-    with pytest.raises(pt.InputError, match="level must be 'rtl', not 'gds'"):
+    with pytest.raises(pt.InputError, match="level must be one of rtl, netlist, bitstream, board, not 'gds'"):
         small_design.simulate(small_data[0], level="gds")
 
 

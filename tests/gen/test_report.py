@@ -4,6 +4,7 @@ import json
 import re
 import struct
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -17,6 +18,7 @@ from prototile.page import bars, duration, number, page
 from prototile.report import (
     built,
     converted,
+    doubts,
     merge,
     pe_utilisation,
     read_report,
@@ -221,6 +223,46 @@ def test_same_figures_give_the_same_bytes(small_design, all_stages, tmp_path):
     assert read_report(tmp_path / "first") == json.loads(json.dumps(all_stages))
 
 
+def at(level, rows, mismatches=0):
+    return {"level": level, "rows": rows, "mismatches": mismatches}
+
+
+def test_levels_stand_beside_each_other_and_the_strongest_is_the_verdict(small_design, verification, all_stages):
+    def compared(level, rows):
+        records = verification.records[:rows]
+        return simulated(small_design, replace(verification, level=level, rows=rows, records=records))
+
+    values = merge(all_stages, compared("bitstream", 5), compared("netlist", 7))
+    assert values["levels"] == [at("rtl", 60), at("netlist", 7), at("bitstream", 5)]
+    assert values["verification"] == at("bitstream", 5)
+    # The figures of 60 rows are not replaced by those of 7.
+    assert [values[name] for name in ("accuracy", "ties")] == [all_stages[name] for name in ("accuracy", "ties")]
+    assert "accuracy" not in merge(values, compared("rtl", 9))
+    assert merge(values, compared("rtl", 9))["verification"] == at("bitstream", 5)
+    # Without level rtl there are no others.
+    assert merge(converted(small_design), compared("netlist", 7))["ties"] == compared("netlist", 7)["ties"]
+
+
+def test_a_new_build_forgets_what_was_known_of_the_last(small_design, verification, all_stages):
+    values = merge(all_stages, simulated(small_design, replace(verification, level="bitstream")))
+    assert merge(values, built(small_design, build_report()))["levels"] == [at("rtl", 60)]
+    only = merge(converted(small_design), simulated(small_design, replace(verification, level="netlist")))
+    again = merge(only, built(small_design, build_report()))
+    assert "levels" not in again
+    assert not {"verification", "ties", "saturated"} & again.keys()
+
+
+def test_a_mismatch_at_any_level_is_a_doubt(small_design, verification, all_stages):
+    assert doubts(all_stages) is None
+    wrong = simulated(small_design, replace(verification, level="netlist", mismatches=3))
+    values = merge(all_stages, wrong, simulated(small_design, replace(verification, level="board")))
+    assert values["verification"] == at("board", 60)
+    assert doubts(values) == "3 of 60 queries were answered wrongly at level netlist"
+    text = page(small_design, values)
+    assert "level netlist" in text
+    assert "3 mismatches with the golden model" in text
+
+
 def test_update_keeps_earlier_stages(small_design, verification, tmp_path):
     write_report(tmp_path, small_design, converted(small_design))
     update_report(tmp_path, small_design, built(small_design, build_report()))
@@ -281,6 +323,16 @@ def test_report_with_a_damaged_figure_is_refused(small_design, all_stages, tmp_p
     (tmp_path / "report.json").write_text(json.dumps(values))
     if path not in ("available.lut", "per_pe.lut"):
         with pytest.raises(pt.ModelFileError, match=f"no usable {path}"):
+            read_report(tmp_path)
+
+
+@pytest.mark.parametrize("value", [3, at("gds", 1), at("rtl", "1"), {"level": "rtl"}])
+def test_report_with_damaged_levels_is_refused(small_design, all_stages, tmp_path, value):
+    for damage in ({"levels": [value]}, {"verification": value}):
+        write_report(tmp_path, small_design, all_stages)
+        values = json.loads((tmp_path / "report.json").read_text()) | damage
+        (tmp_path / "report.json").write_text(json.dumps(values))
+        with pytest.raises(pt.ModelFileError, match=r"is damaged, it holds no usable (levels|verification)"):
             read_report(tmp_path)
 
 
