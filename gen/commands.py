@@ -256,6 +256,8 @@ def predict(options: Namespace) -> int:
     """``prototile predict``."""
     design = load(options.folder)
     X, y = vectors_of(options.vectors, design.model)
+    # Before an answer is written: what is refused leaves nothing behind.
+    truth = None if y is None else match_labels(y, design.classes, options.vectors)
     if options.port is None:
         records = design.decide(X)
     else:
@@ -272,9 +274,9 @@ def predict(options: Namespace) -> int:
     else:
         with writing(options.output):
             write_whole(Path(options.output), text)
-    if y is not None:
-        right = int(np.count_nonzero(labels == match_labels(y, design.classes, options.vectors)))
-        Steps().note(f"{right} of {len(y)} labels are right ({100 * right / len(y):.1f} %)")
+    if truth is not None:
+        right = int(np.count_nonzero(labels == truth))
+        Steps().note(f"{right} of {len(truth)} labels are right ({100 * right / len(truth):.1f} %)")
     return 0
 
 

@@ -20,7 +20,7 @@ from prototile.errors import InputError
 from prototile.model import PrototypeModel
 from prototile.placement import Placement, place, row_occupancy
 from prototile.quantised import QuantisedModel
-from prototile.quantiser import BitsChoice, Quantiser, check_max_loss, choose_bits
+from prototile.quantiser import BitsChoice, Quantiser, check_max_loss, checked_truth, choose_bits
 from prototile.record import Status
 from prototile.rtl.memories import STARTS_EMPTY
 from prototile.sim.golden import GoldenModel
@@ -303,14 +303,11 @@ class Design:
         Raises
         ------
         InputError
-            If `y` has another shape than one label for each vector.
+            If `y` has another shape than one label for each vector, one is missing, or none is one that the model can
+            give.
         """
-        predicted, truth = self.predict(X), to_array(y, "y")
-        if truth.shape != predicted.shape:
-            raise InputError(
-                f"y must have one label for each of the {len(predicted)} rows, not the shape {truth.shape}."
-            )
-        return float(np.mean(predicted == truth))
+        predicted = self.predict(X)
+        return float(np.mean(predicted == checked_truth(y, self.model, len(predicted))))
 
     def explain(self, x: Any) -> Explanation:
         """Explain the answer to one vector (features,)."""

@@ -441,7 +441,7 @@ class _BitsTrial:
     @classmethod
     def of(cls, model: PrototypeModel, calibration: Any, y: Any) -> _BitsTrial:
         Z = model.transform(calibration).astype(np.float64)
-        truth = None if y is None else _checked_truth(y, model, len(Z))
+        truth = None if y is None else checked_truth(y, model, len(Z))
         chosen = np.unique(np.linspace(0, len(Z) - 1, min(len(Z), CHOICE_ROWS)).astype(np.intp))
         rows = Z[chosen]
         if model.metric == "table":
@@ -501,12 +501,24 @@ def _in_chunks(answer: Callable[[slice], NDArray[Any]], rows: int, prototypes: i
     return np.concatenate([answer(slice(start, start + size)) for start in range(0, rows, size)])
 
 
-def _checked_truth(y: Any, model: PrototypeModel, rows: int) -> NDArray[Any]:
-    """Labels of the calibration data, of which at least one is one that the model can give."""
+def checked_truth(y: Any, model: PrototypeModel, rows: int) -> NDArray[Any]:
+    """Return the labels of data, one for each row, shape (rows,), to compare a model's answers with.
+
+    Raises
+    ------
+    InputError
+        If the shape is another, a label is missing (None or NaN), or none is one that the model can give: each
+        comparison with them would only seem to mean something.
+    """
     truth = to_array(y, "y")
     if truth.shape != (rows,):
         raise InputError(f"y must have one label for each of the {rows} rows, not the shape {truth.shape}.")
     labels = truth.tolist()
+    missing = next((row for row, label in enumerate(labels) if _is_missing(label)), None)
+    if missing is not None:
+        raise InputError(
+            f"y has {labels[missing]!r} in row {missing} (counted from 0), which is no label; drop rows without one."
+        )
     # Sets, as NumPy would turn a number into a string to compare them.
     if not {*model.classes.tolist(), model.reject}.intersection(labels):
         raise InputError(
@@ -514,6 +526,14 @@ def _checked_truth(y: Any, model: PrototypeModel, rows: int) -> NDArray[Any]:
             " give the labels as the model was trained with them."
         )
     return truth
+
+
+def _is_missing(label: Any) -> bool:
+    """Whether it is None, NaN or another value that is not equal to itself; that of pandas is neither."""
+    try:
+        return label is None or bool(label != label)
+    except TypeError:
+        return True
 
 
 def _predict(

@@ -102,8 +102,8 @@ def read_table(path: Path, *, features: int | None = None) -> Table:
     Raises
     ------
     ModelFileError
-        If it is no text, has no rows, or rows of different lengths; or if its first row may as well be a header that
-        counts the columns (``0,1,label``).
+        If it is no text, has no rows, rows of different lengths, or a row without its label; or if its first row may as
+        well be a header that counts the columns (``0,1,label``).
     """
     try:
         with path.open(encoding="utf-8-sig") as stream:
@@ -160,6 +160,11 @@ def _parsed(path: Path, stream: Iterable[str], features: int | None) -> Table:
         if strange is None and not all(map(math.isfinite, numbers)):
             column = next(column for column, number in enumerate(numbers) if not math.isfinite(number))
             strange = lines.number, column + 1, row[column]
+        if labelled and strange is None and not texts[-1].strip():
+            raise ModelFileError(
+                f"{path} has no label in line {lines.number}, column {width}; give each row one, or leave the column"
+                " out."
+            )
     if names is None and labelled and _may_count_columns(head[: width - 1], texts):
         raise ModelFileError(
             f"{path} has {texts[0]!r} in line {head_line}, column {width}, where all other rows have integers; "

@@ -494,6 +494,13 @@ def test_predict_prints_a_table(run, folder, vectors, small_design, small_data):
     assert lines == [f"{right} of 60 labels are right ({100 * right / 60:.1f} %)"]
 
 
+def test_predict_leaves_nothing_behind_where_labels_are_none_of_the_models(refuse, folder, tmp_path):
+    strange, answers = write(tmp_path / "strange.csv", "1,2,oak\n3,4,elm\n"), tmp_path / "answers.csv"
+    for words in ((), ("--output", answers)):
+        assert "has labels such as oak" in refuse("predict", folder, strange, *words)
+    assert not answers.exists()
+
+
 def test_runner_up_is_empty_without_another_class(run, tmp_path, vectors):
     pt.convert(pt.PrototypeModel([[0, 0], [7, 7]], ["only", "only"])).save(tmp_path / "design")
     (tmp_path / "queries.csv").write_text("1,2\n")

@@ -487,6 +487,14 @@ class TestVectors:
         assert vectors.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
         assert y.tolist() == ["a", "1", "2"]
 
+    @pytest.mark.parametrize("text", ["1,2,0\n3,4,\n", "a,b,y\n\n1,2, \n", "1,2,\n3,4,\n"])
+    def test_a_missing_label_in_a_csv_is_refused(self, tmp_path, text):
+        (tmp_path / "x.csv").write_text(text)
+        line = next(number for number, row in enumerate(text.splitlines(), 1) if row.rstrip().endswith(","))
+        for read in (load_model, lambda path: load_vectors(path, 2)):
+            with pytest.raises(ModelFileError, match=rf"has no label in line {line}, column 3; give each row one, or"):
+                read(tmp_path / "x.csv")
+
     @pytest.mark.parametrize("missing", ["", "NA", "n/a", "NaN", "null"])
     def test_missing_values_in_the_first_row_of_a_csv_make_it_no_header(self, tmp_path, missing):
         (tmp_path / "x.csv").write_text(f"{missing},{missing}\n1,2\n3,4\n")

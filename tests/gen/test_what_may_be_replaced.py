@@ -1,6 +1,7 @@
 """Folders of the user's own are never replaced, and what is wrong with the input is said before anything is."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -96,3 +97,16 @@ def test_choices_of_the_wrong_kind(choice, message):
 def test_score_takes_one_label_a_row(design):
     with pytest.raises(pt.InputError, match="y must have one label for each of the 2 rows"):
         design.score([[1, 2, 3], [3, 4, 1]], [["a"], ["b"]])
+
+
+def test_score_takes_labels_of_the_model():
+    X, y = [[1.0], [2.0]], [0, 1]
+    scored = pt.convert(pt.PrototypeModel(X, y))
+    assert scored.score(X, y) == scored.score(X, np.array(y, object)) == 1
+    assert scored.score(X, [0, 7]) == 0.5
+    with pytest.raises(pt.InputError, match=r"no label of y is one of the model's classes: '0' is not in \[0, 1\]"):
+        scored.score(X, ["0", "1"])
+    for missing in (None, np.nan, pd.NA):
+        for check in (scored.score, lambda X, y: pt.convert(scored.model, X, y=y)):
+            with pytest.raises(pt.InputError, match=r"y has .* in row 1 \(counted from 0\), which is no label; drop"):
+                check(X, [0, missing])
