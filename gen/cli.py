@@ -230,7 +230,12 @@ def _add_convert(commands: Any) -> None:
         help="bits of a component, 1 to 16; auto (default): the fewest that lose no more than --max-loss on the "
         "calibration vectors, and 8 without these",
     )
-    command.add_argument("--max-loss", type=float, metavar="SHARE", help="what --bits auto may lose (default: 0.005)")
+    command.add_argument(
+        "--max-loss",
+        type=float,
+        metavar="SHARE",
+        help="what --bits auto may lose, and above which other bits are warned of (default: 0.005)",
+    )
     _board(command, "icebreaker", "board to size the grid for (default: icebreaker)")
     command.add_argument(
         "--prototypes",

@@ -26,6 +26,7 @@ from prototile.errors import InputError, ModelFileError
 from prototile.files import load_labels, load_model, load_vectors
 from prototile.folder import BENCH_VECTORS, CORE_FILE, check_place, load
 from prototile.model import PrototypeModel
+from prototile.quantiser import MAX_LOSS, measure_bits
 from prototile.record import Status
 from prototile.report import Values, built, doubts, read_report, simulated, update_report, write_whole
 from prototile.sim.bench import BenchResult, Case, choose_vectors, publish, run_bench, write_bench
@@ -96,12 +97,27 @@ def convert(options: Namespace) -> int:
         choice = design.bits_choice
         if choice is not None and not choice.reached:
             steps.note(f"prototile: warning: no width keeps the loss within the limit; {choice.bits} bits lose least.")
+        if choice is None and X is not None:
+            _warn_of_loss(steps, design, X, y, MAX_LOSS if options.max_loss is None else options.max_loss)
         prepare_yosys(progress)
         progress(f"Writing {folder}")
         save(design, folder, bench)
     values = read_report(folder)
     show(options, values, lambda: summary(values), [("written to", str(folder))])
     return 0
+
+
+def _warn_of_loss(steps: Steps, design: Design, X: Any, y: Any, limit: float) -> None:
+    """Tell if bits that the user named, or those of a grid, lose more than chosen ones may."""
+    if design.model.in_chip_units and design.model.original is None:
+        return
+    point = measure_bits(design.model, X, y, design.config.bits)
+    if point.loss > limit:
+        what = "agreement" if point.accuracy is None else "accuracy"
+        steps.note(
+            f"prototile: warning: {point.bits} bits lose {100 * point.loss:.1f} points of {what} on the calibration"
+            f" vectors, more than {100 * limit:g}; more bits may lose less, and --bits auto tells how many are needed."
+        )
 
 
 def _condensed(model: PrototypeModel, options: Namespace) -> PrototypeModel:

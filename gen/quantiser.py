@@ -412,6 +412,17 @@ def choose_bits(
     return BitsChoice(bits=best.bits, curve=tuple(curve), reached=False)
 
 
+def measure_bits(model: PrototypeModel, calibration: Any, y: Any, bits: int) -> BitsPoint:
+    """What a width costs that was not chosen: as `choose_bits` measures it, with the same parameters.
+
+    Raises
+    ------
+    InputError
+        If data or bits are unusable.
+    """
+    return _BitsTrial.of(model, calibration, y).measure(bits)
+
+
 def _widths(model: PrototypeModel) -> Sequence[int]:
     """Bits that there can be."""
     if model.maker is not None:

@@ -230,6 +230,24 @@ def test_convert_writes_a_folder(run, model, vectors, tmp_path, small_data):
     assert design.score(*small_data) > 0.9
 
 
+def test_convert_warns_of_bits_that_lose_much(run, tmp_path):
+    # At 2 bits the levels are 0, 3, 6 and 9, and what lies between two prototypes goes to another one.
+    prototypes = np.array([[0.0], [4.0], [5.0], [9.0]])
+    save_model(pt.PrototypeModel(prototypes, list("abcd")), tmp_path / "m.npz")
+    rows = [(0.1, "a"), (4.1, "b"), (4.9, "c"), (3.0, "b"), (6.0, "c"), (1.9, "a"), (8.9, "d"), (7.1, "d")]
+    labelled = write(tmp_path / "y.csv", "".join(f"{x},{label}\n" for x, label in rows))
+    bare = write(tmp_path / "x.csv", "".join(f"{x}\n" for x, _ in rows))
+    for data, what in ((labelled, "accuracy"), (bare, "agreement")):
+        words = ("convert", tmp_path / "m.npz", "-o", tmp_path / f"d-{what}", "--calibration", data)
+        told = [line for line in run(*words, "--bits", 2)[2] if "warning" in line]
+        assert told == [
+            f"prototile: warning: 2 bits lose 25.0 points of {what} on the calibration vectors, more than 0.5; more"
+            " bits may lose less, and --bits auto tells how many are needed."
+        ]
+        assert not any("warning" in line for line in run(*words, "--bits", 2, "--max-loss", 0.3)[2])
+        assert not any("warning" in line for line in run(*words, "--bits", 8)[2])
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
 @pytest.mark.parametrize(
     "model",
