@@ -26,7 +26,6 @@ from prototile.errors import InputError, ModelFileError
 from prototile.files import load_labels, load_model, load_vectors
 from prototile.folder import BENCH_VECTORS, CORE_FILE, check_place, load
 from prototile.model import PrototypeModel
-from prototile.quantiser import MAX_LOSS, measure_bits
 from prototile.record import Status
 from prototile.report import Values, built, doubts, read_report, simulated, update_report, write_whole
 from prototile.sim.bench import BenchResult, Case, choose_vectors, publish, run_bench, write_bench
@@ -59,11 +58,8 @@ def convert(options: Namespace) -> int:
     with Steps() as steps, steps.lane() as progress:
         progress(f"Reading {options.model}")
         labels = None if options.labels is None else load_labels(options.labels)
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always", UserWarning)
+        with warnings_as_notes(steps):
             model = load_model(options.model, trust_pickle=options.trust_pickle, labels=labels)
-        for warning in told:
-            steps.note(str(warning.message))
         if options.prototypes is not None or options.condense is not None:
             progress(f"Condensing {options.model}")
             model = _condensed(model, options)
@@ -76,29 +72,25 @@ def convert(options: Namespace) -> int:
         y = None if y is None else match_labels(y, model.classes, options.calibration)
         bench = X if options.vectors is None else vectors_of(options.vectors, model)[0]
         progress(f"Converting {model.prototype_count} prototypes for {options.board}")
-        design = convert_model(
-            model,
-            calibration=X,
-            bits=options.bits,
-            board=options.board,
-            y=y,
-            max_loss=options.max_loss,
-            reduction=options.reduction,
-            lanes=options.lanes,
-            pe_count=options.pe_count,
-            prototypes_per_pe=options.prototypes_per_pe,
-            pes_per_tile=options.pes_per_tile,
-            columns=options.columns,
-            memory=options.memory,
-            writable=options.writable,
-            memory_register=options.memory_register,
-            grid=options.grid,
-        )
-        choice = design.bits_choice
-        if choice is not None and not choice.reached:
-            steps.note(f"prototile: warning: no width keeps the loss within the limit; {choice.bits} bits lose least.")
-        if choice is None and X is not None:
-            _warn_of_loss(steps, design, X, y, MAX_LOSS if options.max_loss is None else options.max_loss)
+        with warnings_as_notes(steps):
+            design = convert_model(
+                model,
+                calibration=X,
+                bits=options.bits,
+                board=options.board,
+                y=y,
+                max_loss=options.max_loss,
+                reduction=options.reduction,
+                lanes=options.lanes,
+                pe_count=options.pe_count,
+                prototypes_per_pe=options.prototypes_per_pe,
+                pes_per_tile=options.pes_per_tile,
+                columns=options.columns,
+                memory=options.memory,
+                writable=options.writable,
+                memory_register=options.memory_register,
+                grid=options.grid,
+            )
         prepare_yosys(progress)
         progress(f"Writing {folder}")
         save(design, folder, bench)
@@ -107,17 +99,14 @@ def convert(options: Namespace) -> int:
     return 0
 
 
-def _warn_of_loss(steps: Steps, design: Design, X: Any, y: Any, limit: float) -> None:
-    """Tell if bits that the user named, or those of a grid, lose more than chosen ones may."""
-    if design.model.in_chip_units and design.model.original is None:
-        return
-    point = measure_bits(design.model, X, y, design.config.bits)
-    if point.loss > limit:
-        what = "agreement" if point.accuracy is None else "accuracy"
-        steps.note(
-            f"prototile: warning: {point.bits} bits lose {100 * point.loss:.1f} points of {what} on the calibration"
-            f" vectors, more than {100 * limit:g}; more bits may lose less, and --bits auto tells how many are needed."
-        )
+@contextmanager
+def warnings_as_notes(steps: Steps) -> Iterator[None]:
+    """Tell what a library would warn its user of, one line each."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in told:
+        steps.note(f"prototile: warning: {warning.message}")
 
 
 def _condensed(model: PrototypeModel, options: Namespace) -> PrototypeModel:

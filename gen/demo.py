@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prototile.commands import bench_folder, build_into, prepare_yosys, save, show, writing
+from prototile.commands import bench_folder, build_into, prepare_yosys, save, show, warnings_as_notes, writing
 from prototile.console import Steps
 from prototile.data import DEMO_BITS, Dataset, load_dataset, recipe_of, train_prototypes
 from prototile.design import Design, Verification
@@ -80,7 +80,10 @@ def demo(options: Namespace) -> int:
             data = load_dataset(options.dataset)
             model = train_prototypes(options.dataset, data)
             progress(f"Converting the model for {target.name}")
-            design = convert_model(model, calibration=data.X_train, y=data.y_train, bits=DEMO_BITS, board=target.name)
+            with warnings_as_notes(steps):
+                design = convert_model(
+                    model, calibration=data.X_train, y=data.y_train, bits=DEMO_BITS, board=target.name
+                )
             prepare_yosys(progress)
             progress(f"Writing {folder}")
             save(design, folder, data.X_test, BENCH_VECTORS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,11 +17,20 @@ from numpy.typing import NDArray
 
 from prototile.arrays import check_columns, to_array
 from prototile.config import MEMORIES, REDUCTIONS, Configuration
-from prototile.errors import InputError
+from prototile.errors import InputError, LossWarning
 from prototile.model import PrototypeModel
 from prototile.placement import Placement, place, row_occupancy
 from prototile.quantised import QuantisedModel
-from prototile.quantiser import BitsChoice, Quantiser, check_max_loss, checked_truth, choose_bits
+from prototile.quantiser import (
+    MARGIN,
+    MAX_LOSS,
+    BitsChoice,
+    Quantiser,
+    check_max_loss,
+    checked_truth,
+    choose_bits,
+    measure_bits,
+)
 from prototile.record import Status
 from prototile.rtl.memories import STARTS_EMPTY
 from prototile.sim.golden import GoldenModel
@@ -39,6 +49,8 @@ if TYPE_CHECKING:
 LEVELS = ("rtl", "netlist", "bitstream", "board")
 #: Board that a design is sized for if nobody names one.
 DEFAULT_BOARD = "icebreaker"
+#: Vectors and prototypes together; prototypes alone, with a margin; integers as the chip has them; levels of tables.
+RANGE_SOURCES = ("calibration data", "prototypes", "chip units", "tables")
 #: Hexadecimal digits of a digest, and of that of a grid.
 DIGEST_DIGITS = 32
 GRID_DIGITS = 16
@@ -180,6 +192,35 @@ class Explanation:
     tie: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ranges:
+    """Where the range of a quantiser comes from.
+
+    Attributes
+    ----------
+    source
+        One of `RANGE_SOURCES`.
+    rows
+        Vectors of the calibration data; None if there were none.
+    margin
+        Share of the largest range of a component by which the prototypes' was widened on either side, at most; None
+        with other sources.
+    """
+
+    source: str
+    rows: int | None = None
+    margin: float | None = None
+
+    @classmethod
+    def of(cls, model: PrototypeModel, calibration: Any) -> Ranges:
+        """The source for a model that is quantised with these vectors, or None."""
+        if model.in_chip_units:
+            return cls(source="chip units" if model.levels is None else "tables")
+        if calibration is None:
+            return cls(source="prototypes", margin=MARGIN)
+        return cls(source="calibration data", rows=int(np.shape(calibration)[0]))
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Design:
     """A model as its chip computes it.
@@ -199,7 +240,10 @@ class Design:
     block_rams
         Block RAMs that the core was planned with there.
     bits_choice
-        How the bits were chosen; None if the user named them.
+        How the bits were chosen, or what those that the user named cost on the calibration data; None if he named them
+        and gave none.
+    ranges
+        Where the range of the quantiser comes from; None if that is not known, as in older folders.
     """
 
     model: PrototypeModel
@@ -208,6 +252,7 @@ class Design:
     config: Configuration
     board_name: str
     bits_choice: BitsChoice | None = None
+    ranges: Ranges | None = None
 
     @cached_property
     def golden(self) -> GoldenModel:
@@ -637,7 +682,8 @@ def convert(
         One for each prototype, instead of the model's own: for clusterings, maps and indexes, which know none. None:
         the model's own.
     max_loss
-        Share between 0 and 1; default: half a point.
+        Share between 0 and 1 that the calibration data may lose; default: half a point. A design that loses more gives
+        a `LossWarning` with the figure, also if the user named the bits.
     trust_pickle
         Whether a pickle file may be loaded, which runs whatever code it holds.
     reduction
@@ -694,14 +740,19 @@ def convert(
     if grid is not None:
         if choices != Choices() or bits != "auto" or max_loss is not None:
             raise InputError("grid names a design that bits and shape come from; leave out what would choose others.")
-        return _for_grid(source, calibration, grid, board)
-    choice = None
+        design = _for_grid(source, calibration, y, grid, board)
+        _warn(design.bits_choice)
+        return design
+    limit = MAX_LOSS if max_loss is None else max_loss
     if isinstance(bits, str):
         if bits != "auto":
             raise InputError(f"bits must be an integer from 1 to 16 or 'auto', not {bits!r}.")
-        options = {} if max_loss is None else {"max_loss": max_loss}
-        choice = choose_bits(source, calibration, y, **options)
+        choice: BitsChoice | None = choose_bits(source, calibration, y, max_loss=limit)
+        assert choice is not None
         bits = choice.bits
+    else:
+        choice = measure_bits(source, bits, calibration, y, max_loss=limit)
+    _warn(choice)
     source, quantiser, quantised = _quantised(source, calibration, bits)
     sized = size(quantised, budget(target.part), choices, must_fit=must_fit)
     return Design(
@@ -711,7 +762,14 @@ def convert(
         config=sized.config,
         board_name=target.name,
         bits_choice=choice,
+        ranges=Ranges.of(source, calibration),
     )
+
+
+def _warn(choice: BitsChoice | None) -> None:
+    """Warn the caller of `convert` if a design loses more than it may."""
+    if choice is not None and choice.warning is not None:
+        warnings.warn(choice.warning, LossWarning, stacklevel=3)
 
 
 def _quantised(source: PrototypeModel, calibration: Any, bits: int) -> tuple[PrototypeModel, Quantiser, QuantisedModel]:
@@ -721,7 +779,9 @@ def _quantised(source: PrototypeModel, calibration: Any, bits: int) -> tuple[Pro
     return source, quantiser, quantiser.apply(source)
 
 
-def _for_grid(source: PrototypeModel, calibration: Any, grid: Design | str | os.PathLike[str], board: str) -> Design:
+def _for_grid(
+    source: PrototypeModel, calibration: Any, y: Any, grid: Design | str | os.PathLike[str], board: str
+) -> Design:
     """The design of a model on the grid of another design.
 
     Raises
@@ -752,7 +812,15 @@ def _for_grid(source: PrototypeModel, calibration: Any, grid: Design | str | os.
                 f"the grid is made for {name}={value!r}, and this model has {wanted[name]!r}; give it a model of the "
                 "same shape, or build a grid for this one."
             )
-    design = Design(model=source, quantiser=quantiser, quantised=quantised, config=config, board_name=held.board_name)
+    design = Design(
+        model=source,
+        quantiser=quantiser,
+        quantised=quantised,
+        config=config,
+        board_name=held.board_name,
+        bits_choice=measure_bits(source, config.bits, calibration, y),
+        ranges=Ranges.of(source, calibration),
+    )
     if design.grid_digest != held.grid_digest:
         what = "classes of its prototypes, in their order,"
         if np.array_equal(quantised.labels, held.quantised.labels):

@@ -4,6 +4,10 @@
 _LONGEST = 1000
 
 
+class LossWarning(UserWarning):
+    """A design answers otherwise than its model on more of the calibration data than was stated as tolerable."""
+
+
 class PrototileError(Exception):
     """Base of every error that a user can cause; the message is one sentence, fit to be shown as it is.
 

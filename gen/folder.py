@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prototile.config import Configuration
-from prototile.design import Design, find_board
+from prototile.design import RANGE_SOURCES, Design, Ranges, find_board
 from prototile.errors import DigestError, ModelFileError
 from prototile.maps import AffineMap, Map, MatrixMap
 from prototile.placement import segment_count
 from prototile.quantised import MAX_BITS, MAX_ENTRY, MAX_SHIFT, QuantisedModel
-from prototile.quantiser import BitsChoice, BitsPoint, Quantiser
+from prototile.quantiser import BitsChoice, BitsPoint, Quantiser, check_max_loss
 
 if TYPE_CHECKING:
     from prototile.boards.board import Board
@@ -124,6 +124,8 @@ def load(folder: str | os.PathLike[str]) -> Design:
             config=_configuration(values["configuration"], quantised),
             board_name=values["board"],
             bits_choice=None if chosen is None else _bits_choice(chosen),
+            # Older folders do not tell.
+            ranges=None if values.get("ranges") is None else _ranges(values["ranges"]),
         )
         digest = values["digest"]
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -257,9 +259,8 @@ def _describe(design: Design) -> dict[str, Any]:
             # Only where there are some, as older folders have none.
             **({"open_ended": open_ended.tolist()} if (open_ended := design.quantiser.open_ended).any() else {}),
         },
-        "bits_choice": None
-        if choice is None
-        else {"bits": choice.bits, "reached": choice.reached, "curve": [vars(point) for point in choice.curve]},
+        "bits_choice": None if choice is None else {**vars(choice), "curve": [vars(point) for point in choice.curve]},
+        "ranges": None if design.ranges is None else vars(design.ranges),
         "versions": {package: version(package) for package in _PACKAGES},
     }
 
@@ -313,7 +314,29 @@ def _bits_choice(values: dict[str, Any]) -> BitsChoice:
         None in (point.agreement, point.loss) for point in curve
     ):
         raise ValueError("the curve of its bits holds other things than shares")
-    return BitsChoice(bits=values["bits"], reached=bool(values["reached"]), curve=curve)
+    choice = BitsChoice(**{**values, "curve": curve})
+    check_max_loss(choice.max_loss)
+    if curve and choice.point is None:
+        raise ValueError("the curve of its bits ends elsewhere")
+    return choice
+
+
+def _ranges(values: dict[str, Any]) -> Ranges:
+    """Where the range comes from, as a file tells it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If that is nowhere.
+    """
+    ranges = Ranges(**values)
+    if ranges.source not in RANGE_SOURCES:
+        raise ValueError(f"the range comes from {ranges.source!r}")
+    if (ranges.source == "calibration data") != (type(ranges.rows) is int and ranges.rows > 0) or (
+        ranges.source == "prototypes"
+    ) != (type(ranges.margin) is float and 0 <= ranges.margin < 10):
+        raise ValueError(f"the range comes from {ranges}")
+    return ranges
 
 
 def _read_config(path: Path) -> dict[str, Any]:

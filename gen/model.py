@@ -628,6 +628,7 @@ class PrototypeModel:
 def _checked_labels(labels: Any, name: str) -> NDArray[Any]:
     if isinstance(labels, (list, tuple)) and len({isinstance(label, (str, bytes)) for label in labels}) > 1:
         raise InputError(f"{name} must be all strings or all numbers, not a mixture of both.")
+    _check_ends(labels, name)
     array = to_array(labels, name)
     if array.ndim != 1:
         raise InputError(f"{name} must have one dimension, not the shape {array.shape}.")
@@ -649,6 +650,17 @@ def _checked_labels(labels: Any, name: str) -> NDArray[Any]:
         raise InputError(f"{name} must be integers, strings or booleans, not of type {array.dtype}.")
     _check_portable(array, name)
     return array
+
+
+def _check_ends(labels: Any, name: str) -> None:
+    """Refuse text that ends in a character which NumPy drops there, so that two labels can become one."""
+    objects = labels.flat if isinstance(labels, np.ndarray) and labels.dtype.kind == "O" else labels
+    for label in objects if isinstance(objects, (list, tuple, np.flatiter)) else ():
+        if isinstance(label, str) and "\0" in label:
+            raise InputError(
+                f"{name} must be text, but {label!r} holds the character NUL, which NumPy drops at the end; name it"
+                " otherwise."
+            )
 
 
 def _check_portable(labels: NDArray[Any], name: str) -> None:

@@ -166,6 +166,8 @@ def page(design: Design, values: dict[str, Any]) -> str:
     environment.filters["number"] = number
     environment.filters["percent"] = percent
     environment.filters["duration"] = duration
+    environment.filters["range_text"] = range_text
+    environment.filters["bits_text"] = bits_text
     source = files("prototile").joinpath("templates", "report.html.j2").read_text(encoding="utf-8")
     return environment.from_string(source).render(
         values=values,
@@ -271,9 +273,34 @@ def class_colour(index: int, count: int) -> str:
     return f"hsl({hue % 360:.0f} 64% var(--tone))"
 
 
+def range_text(ranges: dict[str, Any]) -> str:
+    """Where the range of the quantiser comes from, of a report."""
+    if "rows" in ranges:
+        rows = "1 calibration vector" if ranges["rows"] == 1 else f"{number(ranges['rows'])} calibration vectors"
+        return f"spans {rows} and the prototypes"
+    if "margin_pct" in ranges:
+        margin = f"a margin of up to {number(ranges['margin_pct'])} % of it on either side"
+        return f"spans the prototypes and {margin}, as there were no calibration data"
+    known = {"chip units": "that of the model, which is in chip units", "tables": "the levels of the model's tables"}
+    return known.get(ranges["from"], str(ranges["from"]))
+
+
+def bits_text(choice: dict[str, Any]) -> str:
+    """What the bits cost on the calibration data, of a report."""
+    points = f"{100 * abs(choice['loss']):.1f} points of {choice['quantity']}"
+    cost = f"{'lose' if choice['loss'] >= 0 else 'gain'} {points}"
+    limit = f"{100 * choice['max_loss']:g} points"
+    if choice["named"]:
+        reason = "as named"
+    else:
+        reason = f"the fewest that lose at most {limit}" if choice["within"] else "which lose least of all widths"
+    beyond = "" if choice["within"] else f", more than {limit}"
+    return f"{choice['bits']}, {reason}: they {cost} on the calibration data{beyond}"
+
+
 def bits_curve(choice: BitsChoice) -> Curve | None:
     """The way to the chosen width; None if it was not chosen by data."""
-    if not choice.curve:
+    if not choice.curve or choice.named:
         return None
     accuracies = [point.accuracy for point in choice.curve]
     by_accuracy = all(accuracy is not None for accuracy in accuracies)

@@ -337,21 +337,46 @@ class BitsPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class BitsChoice:
-    """The chosen width and the way to it.
+    """The chosen width and the way to it, or what a width that the user named costs.
 
     Parameters
     ----------
     bits
         The choice.
     curve
-        One point per width that was tried, from 1 bit upwards; empty if the width was not chosen by data.
+        One point per width that was tried, from 1 bit upwards; empty if the width was not chosen by data. Of a width
+        that was named its own point.
     reached
         Whether the loss is within the limit; False if even `MAX_BITS` lose more.
+    max_loss
+        The limit.
+    named
+        Whether the user named the width.
     """
 
     bits: int
     curve: tuple[BitsPoint, ...]
     reached: bool
+    max_loss: float = MAX_LOSS
+    named: bool = False
+
+    @property
+    def point(self) -> BitsPoint | None:
+        """What the choice costs; None if that was not measured."""
+        return next((point for point in self.curve if point.bits == self.bits), None)
+
+    @property
+    def warning(self) -> str | None:
+        """That the choice loses more than the limit, as a sentence; None if it does not, or is not known to."""
+        if self.reached or self.point is None:
+            return None
+        what = "agreement with the model in floating point" if self.point.accuracy is None else "accuracy"
+        loses = f"{self.bits} {'bit loses' if self.bits == 1 else 'bits lose'}"
+        lost = f"{100 * self.point.loss:.1f} points of {what} on the calibration data"
+        limit = f"the {100 * self.max_loss:g} of max_loss"
+        if self.named:
+            return f"{loses} {lost}, more than {limit}; use more bits, or bits='auto' to have them chosen."
+        return f"no width keeps the loss within {limit}; {loses} least, {lost}."
 
 
 def check_max_loss(max_loss: Any) -> None:
@@ -399,28 +424,45 @@ def choose_bits(
         If data or `max_loss` are unusable.
     """
     check_max_loss(max_loss)
-    if calibration is None or (model.in_chip_units and model.original is None):
-        return BitsChoice(bits=_usual_bits(model, calibration), curve=(), reached=True)
+    if calibration is None or _is_exact(model):
+        return BitsChoice(bits=_usual_bits(model, calibration), curve=(), reached=True, max_loss=max_loss)
     trial = _BitsTrial.of(model, calibration, y)
     curve: list[BitsPoint] = []
     for bits in _widths(model):
         curve.append(trial.measure(bits))
-        # A hundredth of a row: a loss that is max_loss exactly may come out a little larger in floating point.
-        if curve[-1].loss <= max_loss + 0.01 / len(trial.rows):
-            return BitsChoice(bits=bits, curve=tuple(curve), reached=True)
+        if trial.is_within(curve[-1], max_loss):
+            return BitsChoice(bits=bits, curve=tuple(curve), reached=True, max_loss=max_loss)
     best = min(curve, key=lambda point: point.loss)
-    return BitsChoice(bits=best.bits, curve=tuple(curve), reached=False)
+    return BitsChoice(bits=best.bits, curve=tuple(curve), reached=False, max_loss=max_loss)
 
 
-def measure_bits(model: PrototypeModel, calibration: Any, y: Any, bits: int) -> BitsPoint:
-    """What a width costs that was not chosen: as `choose_bits` measures it, with the same parameters.
+def measure_bits(
+    model: PrototypeModel, bits: int, calibration: Any = None, y: Any = None, *, max_loss: float = MAX_LOSS
+) -> BitsChoice | None:
+    """Measure what a width that the user named costs, as `choose_bits` measures those that it tries.
+
+    Returns
+    -------
+    BitsChoice or None
+        None without calibration data, and for integer prototypes, which are exact.
 
     Raises
     ------
     InputError
-        If data or bits are unusable.
+        As `choose_bits`, and if the model cannot have so many bits.
     """
-    return _BitsTrial.of(model, calibration, y).measure(bits)
+    check_max_loss(max_loss)
+    if calibration is None or _is_exact(model):
+        return None
+    trial = _BitsTrial.of(model, calibration, y)
+    point = trial.measure(check_bits(bits))
+    reached = trial.is_within(point, max_loss)
+    return BitsChoice(bits=point.bits, curve=(point,), reached=reached, max_loss=max_loss, named=True)
+
+
+def _is_exact(model: PrototypeModel) -> bool:
+    """Whether nothing of the model is rounded."""
+    return model.in_chip_units and model.original is None
 
 
 def _widths(model: PrototypeModel) -> Sequence[int]:
@@ -478,6 +520,10 @@ class _BitsTrial:
             left_out=left_out,
             reference=reference,
         )
+
+    def is_within(self, point: BitsPoint, max_loss: float) -> bool:
+        """Whether a loss is within the limit, give or take a hundredth of a row for what floating point rounds."""
+        return point.loss <= max_loss + 0.01 / len(self.rows)
 
     def measure(self, bits: int) -> BitsPoint:
         """What so many bits cost."""

@@ -81,6 +81,18 @@ _SOMETIMES: tuple[dict[str, Any], ...] = (
     {"fmax_mhz": _NUMBER},
     {"multipliers": {"count": int, "in": str}},
     {"tool_versions": dict},
+    {"ranges": {"from": str}},
+    {
+        "bits_choice": {
+            "bits": int,
+            "named": bool,
+            "quantity": str,
+            "loss": _NUMBER,
+            "max_loss": _NUMBER,
+            "within": bool,
+            "by_bits": _BY_NAME,
+        }
+    },
     {"condensed": {"method": str, "samples": int}},
     {
         "condensed_accuracy": {
@@ -116,6 +128,8 @@ def converted(design: Design) -> Values:
             "min_margin": model.min_margin,
         },
         **_condensed(design),
+        **_ranges(design),
+        **_bits(design),
         "grid": {
             "rows": config.rows,
             "columns": config.columns,
@@ -156,6 +170,39 @@ def _condensed(design: Design) -> Values:
             "by_prototypes": {str(count): round(share, 4) for count, share in points},
         }
     return values
+
+
+def _ranges(design: Design) -> Values:
+    """Where the range of the quantiser comes from, and with which margin; empty if that is not known."""
+    found = design.ranges
+    if found is None:
+        return {}
+    values: Values = {"from": found.source}
+    if found.rows is not None:
+        values["rows"] = found.rows
+    if found.margin is not None:
+        values["margin_pct"] = 100 * found.margin
+    return {"ranges": values}
+
+
+def _bits(design: Design) -> Values:
+    """What the bits cost on the calibration data, and what fewer would have; empty if it was not measured."""
+    choice = design.bits_choice
+    if choice is None or choice.point is None:
+        return {}
+    by_accuracy = choice.point.accuracy is not None
+    shares = {point.bits: point.accuracy if by_accuracy else point.agreement for point in choice.curve}
+    return {
+        "bits_choice": {
+            "bits": choice.bits,
+            "named": choice.named,
+            "quantity": "accuracy" if by_accuracy else "agreement",
+            "loss": round(choice.point.loss, 4),
+            "max_loss": choice.max_loss,
+            "within": choice.reached,
+            "by_bits": {str(bits): round(share, 4) for bits, share in shares.items() if share is not None},
+        }
+    }
 
 
 def pe_utilisation(design: Design) -> float:

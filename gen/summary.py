@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from prototile.condensation import METHODS
-from prototile.page import duration, number, percent
+from prototile.page import bits_text, duration, number, percent, range_text
 from prototile.report import levels
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def summary(values: dict[str, Any]) -> Table:
     figures = [
         _model(values),
         *_condensed(values),
+        *_ranges(values),
+        *_bits(values),
         *_quality(values),
         _grid(values),
         _cycles(values),
@@ -189,6 +191,18 @@ def _condensed(values: dict[str, Any]) -> list[tuple[str, str]]:
         ("held out", f"{number(measured['held_out'])} samples: {before}, {after}"),
         *([("prototypes", ", ".join(curve))] if len(curve) > 1 else []),
     ]
+
+
+def _ranges(values: dict[str, Any]) -> list[tuple[str, str]]:
+    return [("range", range_text(values["ranges"]))] if "ranges" in values else []
+
+
+def _bits(values: dict[str, Any]) -> list[tuple[str, str]]:
+    if "bits_choice" not in values:
+        return []
+    curve = [f"{bits}: {percent(share)}" for bits, share in values["bits_choice"]["by_bits"].items()]
+    lines = [("bits", bits_text(values["bits_choice"]))]
+    return lines if values["bits_choice"]["named"] else [*lines, ("by bits", ", ".join(curve))]
 
 
 def _grid(values: dict[str, Any]) -> tuple[str, str]:

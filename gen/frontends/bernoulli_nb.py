@@ -18,8 +18,9 @@ class BernoulliNBFrontEnd(AdditiveFrontEnd):
 
     A feature is 1 above the model's threshold `binarize`, as exactly as scikit-learn compares float64: the two levels
     lie one on the threshold and the other at the smallest distance from it that there is. All that lies beyond them is
-    on one side or the other, so that nothing counts as clipped. Without a threshold the features are 0 or 1 themselves.
-    Nothing but the entries is rounded; `AdditiveTables.bound` says what follows.
+    on one side or the other, so that nothing counts as clipped. Without a threshold scikit-learn would let a fraction
+    count in part, which no level does: such a model is refused. Nothing but the entries is rounded;
+    `AdditiveTables.bound` says what follows.
     """
 
     names = ("BernoulliNB",)
@@ -31,7 +32,7 @@ class BernoulliNBFrontEnd(AdditiveFrontEnd):
         Raises
         ------
         UnsupportedModelError
-            If a probability is 0, or the threshold of float32 vectors is another one.
+            If a probability is 0, there is no threshold, or that of float32 vectors is another one.
         InputError
             If it is not fitted.
         """
@@ -40,18 +41,14 @@ class BernoulliNBFrontEnd(AdditiveFrontEnd):
         with np.errstate(divide="ignore"):
             zeros = np.log(1 - np.exp(ones))
         possible = possible_classes(model, ones, zeros)
-        threshold = model.binarize
-        levels, original = None, None
-        if threshold is not None:
-            threshold = _checked_threshold(threshold)
-            offsets = np.full(ones.shape[1], threshold)
-            # A difference of two float64 is 0 only if they are equal, so anything above the threshold is a level above.
-            levels = Levels(offsets, np.full(ones.shape[1], math.ulp(0.0)), np.ones(ones.shape[1], np.bool_))
-            original = AdditiveScores(
-                intercepts=model.class_log_prior_[possible],
-                cuts=offsets[:, None],
-                constants=np.stack([zeros, ones], axis=2)[possible],
-            )
+        offsets = np.full(ones.shape[1], _checked_threshold(model.binarize))
+        # A difference of two float64 is 0 only if they are equal, so anything above the threshold is a level above.
+        levels = Levels(offsets, np.full(ones.shape[1], math.ulp(0.0)), np.ones(ones.shape[1], np.bool_))
+        original = AdditiveScores(
+            intercepts=model.class_log_prior_[possible],
+            cuts=offsets[:, None],
+            constants=np.stack([zeros, ones], axis=2)[possible],
+        )
         return additive_tables(
             list(np.stack([zeros, ones], axis=2)[possible].swapaxes(0, 1)),
             model.class_log_prior_[possible],
@@ -69,6 +66,11 @@ def _checked_threshold(threshold: Any) -> float:
     NumPy rounds it to their type. If it is rounded up, a float32 at the rounded threshold is not above it, but the same
     number in float64 is above the threshold.
     """
+    if threshold is None:
+        raise UnsupportedModelError(
+            "BernoulliNB has binarize=None, with which a fraction counts in part and a larger number more than once,"
+            " but on the chip a feature is 0 or 1; set binarize=0.5, which is the same for zeros and ones."
+        )
     value = float(threshold)
     if not math.isfinite(value):
         raise InputError(f"binarize of BernoulliNB must be a finite number, not {threshold!r}; fit it again.")

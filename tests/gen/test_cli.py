@@ -237,12 +237,12 @@ def test_convert_warns_of_bits_that_lose_much(run, tmp_path):
     rows = [(0.1, "a"), (4.1, "b"), (4.9, "c"), (3.0, "b"), (6.0, "c"), (1.9, "a"), (8.9, "d"), (7.1, "d")]
     labelled = write(tmp_path / "y.csv", "".join(f"{x},{label}\n" for x, label in rows))
     bare = write(tmp_path / "x.csv", "".join(f"{x}\n" for x, _ in rows))
-    for data, what in ((labelled, "accuracy"), (bare, "agreement")):
-        words = ("convert", tmp_path / "m.npz", "-o", tmp_path / f"d-{what}", "--calibration", data)
+    for data, what in ((labelled, "accuracy"), (bare, "agreement with the model in floating point")):
+        words = ("convert", tmp_path / "m.npz", "-o", tmp_path / f"d-{what[:9]}", "--calibration", data)
         told = [line for line in run(*words, "--bits", 2)[2] if "warning" in line]
         assert told == [
-            f"prototile: warning: 2 bits lose 25.0 points of {what} on the calibration vectors, more than 0.5; more"
-            " bits may lose less, and --bits auto tells how many are needed."
+            f"prototile: warning: 2 bits lose 25.0 points of {what} on the calibration data, more than the 0.5 of"
+            " max_loss; use more bits, or bits='auto' to have them chosen."
         ]
         assert not any("warning" in line for line in run(*words, "--bits", 2, "--max-loss", 0.3)[2])
         assert not any("warning" in line for line in run(*words, "--bits", 8)[2])

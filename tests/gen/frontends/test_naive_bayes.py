@@ -319,6 +319,9 @@ def test_bernoulli_without_a_threshold_takes_bits():
     X_train, X_test, y_train, _ = split("digits")
     bits = X_train > 7
     estimator = BernoulliNB(binarize=None).fit(bits, y_train)
+    with pytest.raises(pt.UnsupportedModelError, match=r"has binarize=None, .*; set binarize=0\.5, which"):
+        to_prototype_model(estimator)
+    estimator.binarize = 0.5
     tables = BernoulliNBFrontEnd().tables(estimator)
     assert tables.model.preprocess is None
     assert check_bound(tables, estimator, X_test > 7) > 0.9
