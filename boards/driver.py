@@ -1200,8 +1200,9 @@ def read_vectors(path: str | Path, features: int, names: Sequence[str] = ()) -> 
     """Read queries from a ``.csv`` file, a header being optional, or a ``.npy`` file.
 
     The first row of a ``.csv`` file is a header if all its fields are names: none is a number, none is empty or stands
-    for a missing value (``NA``). One column more than `features`, in all rows, holds labels, which are left out. If
-    there are `names` of the features, a header must have these in their order.
+    for a missing value (``NA``); or if they are the `names` of the features, which may be numbers. One column more than
+    `features`, in all rows, holds labels, which are left out. If there are `names`, a header must have these in their
+    order.
 
     Raises
     ------
@@ -1228,9 +1229,12 @@ def read_vectors(path: str | Path, features: int, names: Sequence[str] = ()) -> 
             raise VectorError(
                 f"line {number} of {path} is not a query: write {features} numbers, with commas between them"
             )
-    if rows and all(_is_name(cell) for cell in rows[0][1]):
-        header = [cell.strip() for cell in rows.pop(0)[1]]
-        _check_names(header, [name.strip() for name in names], str(path), "a file without a header")
+    wanted = [name.strip() for name in names]
+    first = [cell.strip() for cell in rows[0][1]] if rows else []
+    # Names may be numbers, as those of columns that were only counted.
+    if first and (first == wanted or all(_is_name(cell) for cell in first)):
+        _check_names(first, wanted, str(path), "a file without a header")
+        del rows[0]
     if not rows:
         raise VectorError(f"{path} holds no queries: write one a line, {features} numbers each")
     return np.array([[_number(path, number, *one) for one in enumerate(row, 1)] for number, row in rows])

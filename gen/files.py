@@ -209,7 +209,7 @@ def _limit(file: Path) -> int:
 
 
 def _vectors_of_csv(file: Path, features: int, names: Sequence[str] | None) -> tuple[Any, Any]:
-    table = read_table(file, features=features)
+    table = read_table(file, features=features, expected=names)
     if table.width not in (features, features + 1):
         raise InputError(
             f"{file} has {table.width} columns, but the model has {features} features (and one column more may hold"

@@ -5,7 +5,7 @@ import math
 import re
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -85,12 +85,13 @@ def parsed_labels(texts: list[str]) -> NDArray[Any]:
     return np.array(fields, dtype=str)
 
 
-def read_table(path: Path, *, features: int | None = None) -> Table:
+def read_table(path: Path, *, features: int | None = None, expected: Sequence[str] | None = None) -> Table:
     """Read a table of text in UTF-8.
 
     The delimiter is the first of comma, semicolon and tab that the first row has. Empty lines and lines that begin
     with ``#`` are skipped. The first row is a header if all its fields are names: none is a number, none is empty or
-    stands for a missing value (``NA``). Any other first row is data; a header of numbers only cannot be told from it.
+    stands for a missing value (``NA``). Any other first row is data; a header of numbers only cannot be told from it,
+    unless these are the expected names.
 
     Parameters
     ----------
@@ -98,6 +99,8 @@ def read_table(path: Path, *, features: int | None = None) -> Table:
         The file.
     features
         Fields of a row that must be numbers; a field after them is a label. None: all but the last, which is one.
+    expected
+        Names of the features, if they are known: a first row that begins with them is a header, whatever they are.
 
     Raises
     ------
@@ -107,7 +110,7 @@ def read_table(path: Path, *, features: int | None = None) -> Table:
     """
     try:
         with path.open(encoding="utf-8-sig") as stream:
-            return _parsed(path, stream, features)
+            return _parsed(path, stream, features, expected)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ModelFileError(f"{path} is no table of text: {error}; write it as CSV in UTF-8.") from error
 
@@ -130,7 +133,7 @@ class _Lines:
             yield line
 
 
-def _parsed(path: Path, stream: Iterable[str], features: int | None) -> Table:
+def _parsed(path: Path, stream: Iterable[str], features: int | None, expected: Sequence[str] | None) -> Table:
     """The table, one row after another: as text the rows would take many times as much memory as the file."""
     lines = _Lines(path, stream)
     if lines.first is None:
@@ -140,7 +143,8 @@ def _parsed(path: Path, stream: Iterable[str], features: int | None) -> Table:
     head = next(rows)
     width, head_line = len(head), lines.number
     labelled = features is None or width > features
-    names = tuple(head) if all(_is_name(field) for field in head) else None
+    is_expected = expected is not None and _stripped(head[: len(expected)]) == _stripped(expected)
+    names = tuple(head) if is_expected or all(_is_name(field) for field in head) else None
     values, texts = array("d"), list[str]()
     strange: tuple[int, int, str] | None = None
     for count, row in enumerate(chain([head], rows), start=1):
@@ -180,6 +184,10 @@ def _parsed(path: Path, stream: Iterable[str], features: int | None) -> Table:
         texts=texts if labelled else None,
         strange=strange,
     )
+
+
+def _stripped(fields: Sequence[str]) -> list[str]:
+    return [field.strip() for field in fields]
 
 
 def _numbers(fields: list[str]) -> list[float]:

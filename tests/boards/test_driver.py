@@ -974,6 +974,10 @@ def test_columns_in_another_order_are_refused(tmp_path, capsys):
             read_vectors(path, 2, one.feature_names)
         assert read_vectors(path, 2).tolist() == [[1, 2]]
     capsys.readouterr()
+    path.write_text("0, 1\n1,2\n", encoding="utf-8")
+    assert read_vectors(path, 2, ("0", "1")).tolist() == [[1, 2]]
+    assert read_vectors(path, 2, ("1", "0")).tolist() == [[0, 1], [1, 2]]
+    path.write_text("width,length\n1,2\n", encoding="utf-8")
     assert main(["no-such-port", str(path), "--chip", str(tmp_path)]) == 2
     assert "has the column 'width' at place 0" in capsys.readouterr().err
     with pytest.raises(ChipFileError, match="feature_names are 1 for 5 features: write the folder again"):

@@ -487,6 +487,17 @@ class TestVectors:
         assert vectors.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
         assert y.tolist() == ["a", "1", "2"]
 
+    @pytest.mark.parametrize(
+        ("text", "labels"), [("0, 1\n5,6\n", None), ("0,1,y\n5,6,a\n", ["a"]), ("0,1,2\n5,6,3\n", [3])]
+    )
+    def test_names_of_features_that_are_numbers_make_a_header_of_a_csv(self, tmp_path, text, labels):
+        (tmp_path / "x.csv").write_text(text)
+        vectors, y = load_vectors(tmp_path / "x.csv", 2, ["0", "1"])
+        assert vectors.tolist() == [[5, 6]]
+        assert (None if y is None else y.tolist()) == labels
+        (tmp_path / "x.csv").write_text("0,2\n5,6\n")
+        assert load_vectors(tmp_path / "x.csv", 2, ["0", "1"])[0].tolist() == [[0, 2], [5, 6]]
+
     @pytest.mark.parametrize("text", ["1,2,0\n3,4,\n", "a,b,y\n\n1,2, \n", "1,2,\n3,4,\n"])
     def test_a_missing_label_in_a_csv_is_refused(self, tmp_path, text):
         (tmp_path / "x.csv").write_text(text)
