@@ -584,6 +584,9 @@ class PrototypeModel:
         if self.reject is None:
             return predicted
         reject = np.asarray([self.reject], dtype=object if predicted.dtype.kind == "O" else None)
+        if predicted.dtype.kind == "u":
+            # All labels fit into 64 bits with a sign; with a negative one NumPy would make floats of them.
+            predicted = predicted.astype(np.int64)
         return np.where(np.asarray(status) == Status.UNKNOWN, reject, predicted)
 
     def decide_by(self, distances: NDArray[np.float64], fires: NDArray[np.bool_]) -> NDArray[Any]:

@@ -234,6 +234,12 @@ def test_large_input_is_predicted_in_chunks(monkeypatch):
     assert made.predict(np.repeat(POINTS, 5, axis=0)).tolist() == whole.tolist()
 
 
+def test_a_negative_reject_label_leaves_unsigned_labels_integers():
+    labels = np.array([1, 2**53 + 1], np.uint64)
+    made = PrototypeModel([[0.0], [10.0]], labels, radii=1.0, reject=-1)
+    assert made.predict([[5.0], [10.0]]).tolist() == [-1, 2**53 + 1]
+
+
 def test_to_labels_keeps_the_nearest_without_reject():
     assert model().to_labels(np.array([0, 1]), np.array([Status.UNKNOWN, Status.IDENTIFIED])).tolist() == [0, 1]
 
