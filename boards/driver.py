@@ -423,8 +423,12 @@ class Chip:
             values["feature_names"] = tuple(str(name) for name in values.get("feature_names", ()))
             for name in ("classes", "self_test"):
                 values[name] = tuple(values[name])
+            if values.pop("labels_are_bytes", False):
+                values["classes"] = tuple(label.encode() for label in values["classes"])
+                if values["rejects"]:
+                    values["reject"] = values["reject"].encode()
             return cls(**values)
-        except (KeyError, TypeError, ValueError, OSError, EOFError, MemoryError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OSError, EOFError, MemoryError) as error:
             raise ChipFileError(
                 f"{path} does not describe a chip ({type(error).__name__}: {error}): {way_out}"
             ) from None
@@ -440,7 +444,7 @@ class Chip:
             "lanes": self.lanes,
             "record_fields": [list(one) for one in self.record_fields],
             **{name: list(getattr(self, name)) for name in _PER_FEATURE},
-            "classes": list(self.classes),
+            "classes": [_text(label) for label in self.classes],
             "baud": self.baud,
             "self_test": list(self.self_test),
         }
@@ -451,7 +455,9 @@ class Chip:
         if any(self.open_ended):
             values["open_ended"] = list(self.open_ended)
         if self.rejects:
-            values["reject"] = self.reject
+            values["reject"] = _text(self.reject)
+        if any(isinstance(label, bytes) for label in self.classes):
+            values["labels_are_bytes"] = True
         if self.feature_names:
             values["feature_names"] = list(self.feature_names)
         if self.prototypes is not None:
@@ -1270,15 +1276,20 @@ def _tested(chip: Chip) -> str:
     )
 
 
+def _text(label: Any) -> Any:
+    """A label as files and people read it: bytes as text, which they are in UTF-8; all others as they are."""
+    return label.decode() if isinstance(label, bytes) else label
+
+
 def _print_decisions(driver: Driver, vectors: NDArray[np.float64], out: TextIO) -> None:
     records = driver.decide(vectors)
     labels = driver.chip.labels(records["label"], records["status"] == UNKNOWN)
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("label", "prototype", "distance", "runner_up", "margin", "status"))
     for label, record in zip(labels, records, strict=True):
-        second = "" if record["runner_up"] < 0 else driver.chip.classes[record["runner_up"]]
+        second = "" if record["runner_up"] < 0 else _text(driver.chip.classes[record["runner_up"]])
         numbers = (record["prototype"], record["distance"], second, record["margin"])
-        writer.writerow((label, *numbers, STATUS_NAMES[record["status"]]))
+        writer.writerow((_text(label), *numbers, STATUS_NAMES[record["status"]]))
 
 
 def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:

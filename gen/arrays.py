@@ -214,3 +214,8 @@ def _dense(sparse: Any, name: str) -> NDArray[Any]:
 
 def _first_line(error: BaseException) -> str:
     return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+
+
+def label_text(label: Any) -> Any:
+    """A label as files and people read it: bytes as text, which they are in UTF-8; all others as they are."""
+    return label.decode() if isinstance(label, bytes) else label

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prototile.arrays import label_text
 from prototile.maps import AffineMap, MatrixMap
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def c_files(design: Design) -> dict[str, str]:
         "step": quantiser.step,
         "step_per_feature": isinstance(quantiser.step, np.ndarray),
         "open_ended": quantiser.open_ended.astype(int).tolist() if quantiser.open_ended.any() else [],
-        "labels": [_string(str(label)) for label in model.classes.tolist()],
-        "reject": None if model.reject is None else _string(str(model.reject)),
+        "labels": [_string(str(label_text(label))) for label in model.classes.tolist()],
+        "reject": None if model.reject is None else _string(str(label_text(model.reject))),
         "names": [_string(name) for name in model.feature_names or ()],
     }
     return {name: environment.get_template(f"{name}.j2").render(values) for name in (HEADER_FILE, SOURCE_FILE)}

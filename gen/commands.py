@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prototile.arrays import label_text
 from prototile.cache import cache_folder
 from prototile.console import Progress, Steps
 from prototile.design import Design, Verification, compare
@@ -452,13 +453,14 @@ def match_labels(y: NDArray[Any], classes: NDArray[Any], file: str) -> NDArray[A
         If none is a class: each comparison with them would only seem to mean something.
     """
     if not (y.dtype.kind in "iuf" and classes.dtype.kind in "iuf"):
-        names = {str(label): label for label in classes}
+        names = {str(label_text(label)): label for label in classes}
         found = np.empty(len(y), dtype=object)
-        found[:] = [names.get(str(label), str(label)) for label in y]
+        found[:] = [names.get(text, text) for text in (str(label_text(label)) for label in y)]
         y = found
     if not np.isin(y, classes.astype(y.dtype)).any():
         raise InputError(
-            f"{file} has labels such as {y[0]}, but the model's classes are {', '.join(map(str, classes[:5]))}"
+            f"{file} has labels such as {y[0]}, but the model's classes are"
+            f" {', '.join(str(label_text(label)) for label in classes[:5])}"
             f"{', ...' if len(classes) > 5 else ''}; give labels of the model, or leave the column out."
         )
     return y
@@ -505,12 +507,12 @@ def show(options: Namespace, values: Any, table: Callable[[], Any], lines: Seque
 def plain(value: Any) -> Any:
     """A value as JSON has it."""
     if isinstance(value, np.generic):
-        return value.item()
+        return label_text(value.item())
     if is_dataclass(value) and not isinstance(value, type):
         return {name: plain(part) for name, part in vars(value).items()}
     if isinstance(value, tuple):
         return [plain(part) for part in value]
-    return value.tolist() if isinstance(value, np.ndarray) else value
+    return value.tolist() if isinstance(value, np.ndarray) else label_text(value)
 
 
 def _case(verification: Verification) -> Case:

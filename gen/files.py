@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from prototile import archives
 from prototile.archives import check_file, read_npy, read_npz, safetensors_bytes
-from prototile.arrays import Matrix, check_names, to_matrix
+from prototile.arrays import Matrix, check_names, label_text, to_matrix
 from prototile.condensation import Condensation
 from prototile.errors import InputError, ModelFileError, PrototileError
 from prototile.frontends import to_prototype_model
@@ -44,7 +44,10 @@ _ARRAY_KEYS = (
     *("prototypes", "labels", "radii", "classes", "masks", "weights", "matrix", "feature_names"),
     *(key for _, keys in _PARTS.values() for key in keys),
 )
-_SCALAR_KEYS = ("metric", "k", "min_margin", "reject", "radii_inclusive", "step_per_feature", "bits", "trained")
+_SCALAR_KEYS = (
+    *("metric", "k", "min_margin", "reject", "radii_inclusive", "step_per_feature", "bits", "trained"),
+    "labels_are_bytes",
+)
 _KEYS = _ARRAY_KEYS + _SCALAR_KEYS
 _PICKLES = (".pkl", ".pickle", ".joblib")
 
@@ -60,7 +63,8 @@ def load_model(path: str | os.PathLike[str], *, trust_pickle: bool = False, labe
           ``columns``, ``input_features`` of an `AffineMap` or ``matrix``, ``shift`` of a `MatrixMap`. Strings are
           arrays of text, never of objects. Integer prototypes are in chip units. Or a model as prosemble saves it.
         - ``.safetensors``: the same keys; arrays are tensors, the others are metadata in JSON (``metric`` may stand
-          bare), and so are ``labels`` and ``classes`` of text. Or a state dict of prototorch.
+          bare), and so are ``labels`` and ``classes`` of text. Where these are bytes, ``labels_are_bytes`` says so, and
+          they stand there as text. Or a state dict of prototorch.
         - ``.csv``: a row per prototype, its label in the last column; header optional, see `read_table`. Prototypes
           are always taken as floats, the metric is l1.
         - ``.onnx``: a KNeighborsClassifier as skl2onnx writes it, or what prosemble exports; needs the library onnx.
@@ -305,10 +309,22 @@ def _build(file: Path, values: dict[str, Any]) -> PrototypeModel:
         if found:
             parts[name] = {key: values.pop(key) for key in found}
     arguments = {name: _scalar(file, name, value) if name in _SCALAR_KEYS else value for name, value in values.items()}
+    if arguments.pop("labels_are_bytes", False):
+        named = {name: arguments[name] for name in ("labels", "classes", "reject") if name in arguments}
+        arguments |= {name: _encoded(file, name, labels) for name, labels in named.items()}
     return _named(
         file,
         lambda: PrototypeModel(**{name: kinds[name][0](**given) for name, given in parts.items()}, **arguments),
     )
+
+
+def _encoded(file: Path, name: str, labels: Any) -> Any:
+    """Bytes of labels that a file holds as text."""
+    array = np.asarray(labels)
+    if array.dtype.kind != "U":
+        raise ModelFileError(f"{file} holds {name!r} of type {array.dtype}, but labels_are_bytes is for text.")
+    encoded = [label.encode("utf-8", "surrogatepass") for label in array.ravel().tolist()]
+    return encoded if array.ndim else encoded[0]
 
 
 def _scalar(file: Path, name: str, value: Any) -> Any:
@@ -409,10 +425,12 @@ def _values(model: PrototypeModel) -> dict[str, Any]:
     """Keys and values of a model file; those at their default are left out."""
     values: dict[str, Any] = {
         "prototypes": model.prototypes,
-        "labels": _without_objects(model.labels),
+        "labels": _texts(model.labels),
         "metric": model.metric,
-        "classes": _without_objects(model.classes),
+        "classes": _texts(model.classes),
     }
+    if isinstance(model.classes[0], bytes):
+        values["labels_are_bytes"] = True
     if model.k != 1:
         values["k"] = model.k
     if model.feature_names is not None:
@@ -426,7 +444,7 @@ def _values(model: PrototypeModel) -> dict[str, Any]:
     if model.min_margin is not None:
         values["min_margin"] = model.min_margin
     if model.reject is not None:
-        values["reject"] = model.reject
+        values["reject"] = label_text(model.reject)
     if model.step_per_feature:
         values["step_per_feature"] = True
     if model.bits is not None:
@@ -456,8 +474,9 @@ def _radii(model: PrototypeModel, radii: NDArray[np.float64]) -> NDArray[np.floa
     return per_class
 
 
-def _without_objects(labels: NDArray[Any]) -> NDArray[Any]:
-    return np.array(labels.tolist()) if labels.dtype.kind == "O" else labels
+def _texts(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels in an array of no objects, bytes as text."""
+    return np.array([label_text(label) for label in labels.tolist()]) if labels.dtype.kind in "OS" else labels
 
 
 _READERS: dict[str, Callable[[Path], PrototypeModel]] = {

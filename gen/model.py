@@ -629,8 +629,8 @@ class PrototypeModel:
 
 
 def _checked_labels(labels: Any, name: str) -> NDArray[Any]:
-    if isinstance(labels, (list, tuple)) and len({isinstance(label, (str, bytes)) for label in labels}) > 1:
-        raise InputError(f"{name} must be all strings or all numbers, not a mixture of both.")
+    if isinstance(labels, (list, tuple)) and len({_kind(label) for label in labels}) > 1:
+        raise InputError(f"{name} must be all strings, all bytes or all numbers, not a mixture.")
     _check_ends(labels, name)
     array = to_array(labels, name)
     if array.ndim != 1:
@@ -646,11 +646,14 @@ def _checked_labels(labels: Any, name: str) -> NDArray[Any]:
             )
     elif array.dtype.kind == "O":
         kinds = {type(label) for label in array}
-        if not (all(issubclass(kind, str) for kind in kinds) or kinds <= {int} or kinds <= {bool}):
+        texts = (all(issubclass(kind, text) for kind in kinds) for text in (str, bytes))
+        if not (any(texts) or kinds <= {int} or kinds <= {bool}):
             listed = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise InputError(f"{name} must be all integers, all strings or all booleans, not values of type {listed}.")
+            raise InputError(
+                f"{name} must be all integers, all strings, all bytes or all booleans, not values of type {listed}."
+            )
     elif array.dtype.kind not in "biuUS":
-        raise InputError(f"{name} must be integers, strings or booleans, not of type {array.dtype}.")
+        raise InputError(f"{name} must be integers, strings, bytes or booleans, not of type {array.dtype}.")
     _check_portable(array, name)
     return array
 
@@ -659,7 +662,7 @@ def _check_ends(labels: Any, name: str) -> None:
     """Refuse text that ends in a character which NumPy drops there, so that two labels can become one."""
     objects = labels.flat if isinstance(labels, np.ndarray) and labels.dtype.kind == "O" else labels
     for label in objects if isinstance(objects, (list, tuple, np.flatiter)) else ():
-        if isinstance(label, str) and "\0" in label:
+        if (isinstance(label, str) and "\0" in label) or (isinstance(label, bytes) and b"\0" in label):
             raise InputError(
                 f"{name} must be text, but {label!r} holds the character NUL, which NumPy drops at the end; name it"
                 " otherwise."
@@ -668,14 +671,12 @@ def _check_ends(labels: Any, name: str) -> None:
 
 def _check_portable(labels: NDArray[Any], name: str) -> None:
     """Refuse labels that a design's files, which are JSON and safetensors, cannot hold."""
-    if labels.dtype.kind == "S":
-        raise InputError(
-            f"{name} must be text, not bytes such as {labels[0].item()!r}; decode them, as np.char.decode does."
-        )
-    if _is_text(labels):
+    kind = _kind_of(labels)
+    if kind != "number":
         broken = next((label for label in labels.tolist() if not _is_unicode(label)), None)
         if broken is not None:
-            raise InputError(f"{name} must be valid Unicode, but {broken!r} holds a lone surrogate; name it otherwise.")
+            wrong = "holds a lone surrogate" if kind == "text" else "is no UTF-8"
+            raise InputError(f"{name} must be valid Unicode, but {broken!r} {wrong}; name it otherwise.")
         return
     # Beyond 2**53 not every integer is a float64: two classes could have become one.
     limit = _EXACT_FLOAT if labels.dtype.kind == "f" else _INT64_MAX
@@ -686,10 +687,10 @@ def _check_portable(labels: NDArray[Any], name: str) -> None:
         )
 
 
-def _is_unicode(text: str) -> bool:
+def _is_unicode(text: str | bytes) -> bool:
     try:
-        text.encode()
-    except UnicodeEncodeError:
+        _ = text.decode() if isinstance(text, bytes) else text.encode()
+    except UnicodeError:
         return False
     return True
 
@@ -704,11 +705,15 @@ def _checked_classes(classes: Any) -> NDArray[Any]:
 
 def _same_kind(first: NDArray[Any], second: NDArray[Any]) -> bool:
     """Whether labels of both arrays can be equal: NumPy would turn a number into a string to compare them."""
-    return _is_text(first) == _is_text(second)
+    return _kind_of(first) == _kind_of(second)
 
 
-def _is_text(labels: NDArray[Any]) -> bool:
-    return labels.dtype.kind in "US" or (labels.dtype.kind == "O" and isinstance(labels.flat[0], (str, bytes)))
+def _kind_of(labels: NDArray[Any]) -> str:
+    return {"U": "text", "S": "bytes"}.get(labels.dtype.kind, _kind(labels.flat[0]))
+
+
+def _kind(label: Any) -> str:
+    return "text" if isinstance(label, str) else "bytes" if isinstance(label, bytes) else "number"
 
 
 def _class_indices(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:

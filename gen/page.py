@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prototile.arrays import label_text
 from prototile.condensation import METHODS
 
 if TYPE_CHECKING:
@@ -249,12 +250,14 @@ def grid_picture(design: Design) -> GridPicture:
                 x=x,
                 y=y,
                 colour=class_colour(label, config.class_count),
-                title=f"prototype {prototype}, class {design.classes[label]} ({where}){samples}",
+                title=f"prototype {prototype}, class {label_text(design.classes[label])} ({where}){samples}",
                 image=_picture(pictures[prototype], config.bits) if drawn else None,
             )
         )
     last = tiles[-1][-1]
-    labels = [(str(label), class_colour(index, config.class_count)) for index, label in enumerate(design.classes)]
+    labels = [
+        (str(label_text(label)), class_colour(index, config.class_count)) for index, label in enumerate(design.classes)
+    ]
     return GridPicture(
         width=last.x + last.width + _MARGIN + 24,
         height=last.y + last.height + 20,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prototile.arrays import label_text
 from prototile.design import LEVELS
 from prototile.errors import ModelFileError
 from prototile.folder import CORE_FILE
@@ -464,7 +465,7 @@ def _share(equal: Any) -> float:
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    return label_text(value.item() if isinstance(value, np.generic) else value)
 
 
 def write_whole(file: Path, text: str) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from prototile.arrays import label_text
 from prototile.condensation import METHODS
 from prototile.page import bits_text, duration, number, percent, range_text
 from prototile.report import levels
@@ -106,23 +107,25 @@ def _standing(explanation: Explanation) -> Iterator[tuple[str, str]]:
     """Lines from which the fields of the decision record can be followed."""
     winner, own, other = explanation.neighbours[0], explanation.first_of_label, explanation.first_of_runner_up
     several = len(explanation.neighbours) > 1
-    rejected = f", in place of {own.label}" if explanation.label != own.label else ""
-    yield "label", f"{explanation.label} ({explanation.status.name.lower()}){rejected}"
+    rejected = f", in place of {label_text(own.label)}" if explanation.label != own.label else ""
+    yield "label", f"{label_text(explanation.label)} ({explanation.status.name.lower()}){rejected}"
     yield "element", _place(winner) + (", a tie with another class" if explanation.tie and not several else "")
     if several:
         for number, neighbour in enumerate(explanation.neighbours, start=1):
             silent = "" if neighbour.prototype in explanation.voters else ", no vote"
-            yield f"neighbour {number}", f"{neighbour.label}: {_place(neighbour)}{silent}"
-        votes = Counter(str(at.label) for at in explanation.neighbours if at.prototype in explanation.voters)
-        ranked = sorted(votes.items(), key=lambda item: (-item[1], item[0] != str(own.label)))
+            yield f"neighbour {number}", f"{label_text(neighbour.label)}: {_place(neighbour)}{silent}"
+        votes = Counter(
+            str(label_text(at.label)) for at in explanation.neighbours if at.prototype in explanation.voters
+        )
+        ranked = sorted(votes.items(), key=lambda item: (-item[1], item[0] != str(label_text(own.label))))
         counted = ", ".join(f"{count} for {label}" for label, count in ranked)
         yield "voted", counted + (", a tie with another class" if explanation.tie else "")
     if own.prototype != winner.prototype:
-        yield "first of label", f"{own.label}: {_place(own)}"
+        yield "first of label", f"{label_text(own.label)}: {_place(own)}"
     if other is None:
         yield "runner-up", "there is no other class"
     else:
-        yield "runner-up", f"{other.label}: {_place(other)}, margin {explanation.margin}"
+        yield "runner-up", f"{label_text(other.label)}: {_place(other)}, margin {explanation.margin}"
     if explanation.min_margin is not None:
         yield "threshold", f"answers with a margin below {explanation.min_margin} are uncertain"
 

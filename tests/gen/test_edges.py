@@ -13,7 +13,8 @@ from sklearn.svm import SVC
 from skops import io as skops_io
 
 import prototile as pt
-from prototile.boards.driver import identity_bytes
+from prototile.boards.driver import Chip, identity_bytes
+from prototile.cli import main
 from prototile.estimate import IDENTITY_BYTES
 from prototile.files import load_model, save_model
 
@@ -56,19 +57,56 @@ def test_labels_come_back_as_they_were(name, tmp_path):
         assert again.predict(Q).tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("labels", [[b"elm", b"ash", "日本".encode()], np.array([b"elm", b"ash", b"oak"], object)])
+def test_bytes_come_back_as_they_were(labels, tmp_path):
+    """scikit-learn takes no bytes as labels any more, but arrays of other libraries hold them."""
+    labels = three(labels)
+    radii = np.full(len(X), 3)
+    model = pt.PrototypeModel(X, labels, "l1", radii=radii, reject=b"none")
+    nearest = np.abs(Q[:, None] - X).sum(axis=2)
+    expected = np.where(nearest.min(axis=1) < 3, labels[nearest.argmin(axis=1)].astype("S"), b"none").tolist()
+    assert {b"none", b"elm"} <= set(expected)
+    design = pt.convert(model, X, bits=4, board=BOARD)
+    assert design.predict(Q).tolist() == expected
+    for suffix in (".npz", ".safetensors"):
+        save_model(design.model, tmp_path / f"m{suffix}")
+        assert load_model(tmp_path / f"m{suffix}").predict(Q).tolist() == expected
+    design.save(tmp_path / "design")
+    again = pt.load(tmp_path / "design")
+    assert again.predict(Q).tolist() == expected
+    chip = Chip.load(tmp_path / "design" / "driver" / "chip.json")
+    records = design.decide(Q)
+    assert chip.labels(records["label"], records["status"] == pt.Status.UNKNOWN).tolist() == expected
+    rows = np.column_stack([Q, [label.decode() for label in expected]])
+    np.savetxt(tmp_path / "q.csv", rows, fmt="%s", delimiter=",", encoding="utf-8")
+    assert (
+        main(["predict", str(tmp_path / "design"), str(tmp_path / "q.csv"), "--output", str(tmp_path / "a.csv")]) == 0
+    )
+    answers = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert [line.split(",")[0] for line in answers] == [label.decode() for label in expected]
+    assert design.explain(Q[0]).label in expected
+
+
+def test_a_file_says_bytes_of_text_only(tmp_path):
+    np.savez(tmp_path / "m.npz", prototypes=X[:3], labels=[1, 2, 3], labels_are_bytes=True)
+    with pytest.raises(pt.ModelFileError, match="holds 'labels' of type int64, but labels_are_bytes is for text"):
+        load_model(tmp_path / "m.npz")
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([b"elm", b"ash", b"oak"], r"must be text, not bytes such as b'elm'; decode them"),
+        ([b"elm", b"ash", b"\xff"], r"must be valid Unicode, but b'\\xff' is no UTF-8"),
+        ([b"elm", "ash", b"oak"], "must be all strings, all bytes or all numbers, not a mixture"),
         (np.array([2**64 - 1, 1, 0], np.uint64), "fit into 64 bits with a sign, but one is 18446744073709551615"),
         ([10**30, 1, 0], "fit into 64 bits with a sign, but one is 1000000000000000000000000000000"),
         ([1.5, 1.0, 0.0], r"must be classes, but labels\[0\] is 1.5; give integers or strings"),
         ([np.nan, 1.0, 0.0], r"must be classes, but labels\[0\] is nan"),
-        ([None, "ash", "oak"], "not a mixture of both|not values of type NoneType, str"),
+        ([None, "ash", "oak"], "not a mixture|not values of type NoneType, str"),
         ([None, 1, 0], "not values of type NoneType, int"),
-        (["elm", 1, 2], "must be all strings or all numbers, not a mixture of both"),
+        (["elm", 1, 2], "must be all strings, all bytes or all numbers, not a mixture"),
         (np.array(["elm", 1, 2], object), "not values of type int, str"),
-        ([1j, 2j, 3j], "must be integers, strings or booleans, not of type complex128"),
+        ([1j, 2j, 3j], "must be integers, strings, bytes or booleans, not of type complex128"),
         (["elm", "elm\0", "oak"], r"holds the character NUL, which NumPy drops"),
         (["\ud800", "ash", "oak"], "must be valid Unicode"),
     ],

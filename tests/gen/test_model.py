@@ -251,11 +251,11 @@ def test_to_labels_keeps_the_nearest_without_reject():
         ({"prototypes": np.zeros((0, 2)), "labels": []}, "at least one row"),
         ({"labels": [0, 1]}, "there are 3 prototypes but 2 labels"),
         ({"labels": [[0], [1], [0]]}, "labels must have one dimension"),
-        ({"labels": ["a", 1, "b"]}, "labels must be all strings or all numbers"),
+        ({"labels": ["a", 1, "b"]}, "labels must be all strings, all bytes or all numbers"),
         ({"labels": [0.5, 1.0, 2.0]}, r"labels must be classes, but labels\[0\] is 0.5"),
         ({"labels": [0.0, np.nan, 2.0]}, r"labels must be classes, but labels\[1\] is nan"),
         ({"labels": np.array(["a", None, "b"], object)}, "not values of type NoneType, str"),
-        ({"labels": np.array([1j, 1, 2])}, "labels must be integers, strings or booleans"),
+        ({"labels": np.array([1j, 1, 2])}, "labels must be integers, strings, bytes or booleans"),
         ({"classes": [1, 2]}, "the label 0 is not in classes"),
         ({"classes": [0, 1, 1]}, "classes must be distinct, but 1 is there twice"),
         ({"classes": ["0", "1"]}, "use one kind"),
@@ -370,7 +370,9 @@ def test_affine_map_checks(scale, shift, message):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([b"b", b"a", b"b"], "labels must be text, not bytes such as b'b'; decode them"),
+        ([b"b", b"a", b"\xff"], "is no UTF-8; name it otherwise"),
+        ([b"b", b"a", b"a\0"], "holds the character NUL, which NumPy drops"),
+        (["b", "a", b"a"], "labels must be all strings, all bytes or all numbers, not a mixture"),
         (["a", "\ud800", "a"], r"labels must be valid Unicode, but '\\ud800' holds a lone surrogate"),
         (np.array(["a", "\udfff", "a"], object), "holds a lone surrogate"),
         # NumPy makes one float64 of the first two.
@@ -396,7 +398,7 @@ def test_largest_integers_stay_apart():
     [
         ({"preprocess": "std"}, "preprocess must be an AffineMap, a MatrixMap or None, not 'std'"),
         ({"radii": 1, "radii_inclusive": "no"}, "radii_inclusive must be True or False, not 'no'"),
-        ({"reject": b"zz", "labels": ["a", "b", "a"]}, "reject must be text, not bytes such as b'zz'"),
+        ({"reject": b"zz", "labels": ["a", "b", "a"]}, "reject must be a label of the same kind as the classes"),
         ({"reject": "\ud800", "labels": ["a", "b", "a"]}, "reject must be valid Unicode"),
     ],
 )
