@@ -20,7 +20,7 @@ from prototile.config import MEMORIES, REDUCTIONS, Configuration
 from prototile.errors import InputError, LossWarning
 from prototile.model import PrototypeModel
 from prototile.placement import Placement, place, row_occupancy
-from prototile.quantised import QuantisedModel
+from prototile.quantised import QuantisedModel, check_bits
 from prototile.quantiser import (
     MARGIN,
     MAX_LOSS,
@@ -751,7 +751,7 @@ def convert(
         assert choice is not None
         bits = choice.bits
     else:
-        choice = measure_bits(source, bits, calibration, y, max_loss=limit)
+        choice = measure_bits(source, check_bits(bits), calibration, y, max_loss=limit)
     _warn(choice)
     source, quantiser, quantised = _quantised(source, calibration, bits)
     sized = size(quantised, budget(target.part), choices, must_fit=must_fit)

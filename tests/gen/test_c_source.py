@@ -55,7 +55,7 @@ DESIGNS = {
     "one bit": lambda: design(behind(pt.MatrixMap(RANDOM.normal(size=(6, 3)))), bits=1),
     "sixteen bits": lambda: design(behind(None), bits=16),
     "steps": lambda: design(tree(), bits=7),
-    "open ends": lambda: design(BernoulliNB(binarize=0.5).fit(DATA, TARGET), None),
+    "open ends": lambda: design(BernoulliNB(binarize=0.5).fit(DATA, TARGET), bits="auto"),
     "huge": lambda: design(behind(pt.MatrixMap(np.full((6, 2), 1e300))), calibration=DATA / 1e4),
 }
 
@@ -207,7 +207,7 @@ def test_texts_come_back_whatever_is_in_them(tmp_path):
     labels = [text for text in NASTY if "\0" not in text]
     points = np.arange(len(labels))[:, None]
     model = pt.PrototypeModel(points, labels, feature_names=['*/ #error "x"'], radii=1, reject="??'")
-    made = design(model, None, calibration=None)
+    made = design(model, "auto", calibration=None)
     functions = Compiled(made, tmp_path)
     found = [functions.library.prototile_label(index, 0).decode() for index in range(len(labels))]
     assert found == made.classes.tolist()
