@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # Data set and board of the demonstration.
 DATASET ?= digits
 BOARD ?= icebreaker
+# Word that the names of the proofs must hold.
+PROOF ?=
 # Results of the test runs, for .ci/run.
 RESULTS := build/test-results
 
@@ -12,13 +14,14 @@ STAMP := $(VENV)/.set-up
 IMPORT_STAMP := $(VENV)/.found-first
 TYPING := build/typing/prototile
 
-.PHONY: help setup demo test lint typing quick test-slow nightly fuzz bench clean
+.PHONY: help setup demo test lint typing quick test-slow formal nightly fuzz bench clean
 
 help:
 	@echo 'make demo       train, convert, verify and build digits for the iCEBreaker (DATASET=iris BOARD=ulx3s-25f: others)'
 	@echo 'make test       checks and all tests but the slow ones'
 	@echo 'make quick      checks and the tests that need no tools, in a minute'
 	@echo 'make test-slow  the tests that take minutes'
+	@echo 'make formal     prove what docs/verification.md says of the hardware (PROOF=word: only some)'
 	@echo 'make nightly    a thousand random configurations against the golden model (NIGHTLY_SEED=n: others)'
 	@echo 'make fuzz       damaged and hostile files for a quarter of an hour (FUZZ_SECONDS=n for each kind, NIGHTLY_SEED=n)'
 	@echo 'make bench      the figures of the README, each beside the bar that it must reach'
@@ -56,6 +59,9 @@ quick: lint
 test-slow: setup
 	@mkdir -p $(RESULTS)
 	$(BIN)/python -m pytest -n 2 -m slow -rs --junitxml=$(RESULTS)/slow.xml
+
+formal: setup
+	PYTHONPATH=tests/rtl $(BIN)/python -m formal "$(PROOF)"
 
 nightly: setup
 	@mkdir -p $(RESULTS)

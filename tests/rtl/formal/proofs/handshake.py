@@ -1,0 +1,189 @@
+"""The streams of a core: no query is lost or doubled, their order is kept, whatever stalls on either side."""
+
+from amaranth.hdl import Cat, Const, Mux, Signal
+from formal.proof import Mutation, Proof
+from formal.subjects import core_of
+
+from prototile.rtl.buffers import IN_FLIGHT
+
+
+def handshake(bench, **fields):
+    """A core whose source and sink do what they like within the rules of a stream, with a reset at any time.
+
+    One query is picked at random when it enters; how many records must leave before its own is counted. So the tag, the
+    count of clipped components and the place in the order are checked of every query.
+
+    That records come at all is a property with a time limit: while a query is inside and no record is shown, no more
+    cycles pass than the configuration's latency. So nothing can be lost or get stuck.
+    """
+    m = bench.m
+    core, config = core_of(**fields)
+    inner = bench.add(core, "core")
+    query, record = core.query, core.record
+    inside_max = config.queries_inside
+    bench.drive(query.valid, "query_valid")
+    bench.drive(query.payload, "query")
+    bench.drive(record.ready, "record_ready")
+    word, given = query.payload, record.payload
+    if config.writable:
+        bench.drive(core.write.valid, "write_valid")
+        bench.drive(core.write.payload, "write")
+
+    # The words of a query, counted as the contract does.
+    words = Signal(range(config.words + 2))
+    moved = query.valid & query.ready
+    with m.If(moved):
+        m.d.sync += words.eq(Mux(word.last, 0, Mux(words > config.words, words, words + 1)))
+    enters = moved & word.last & ~word.drop & (words == config.words - 1)
+    leaves = record.valid & record.ready
+
+    inside = Signal(range(inside_max + 2))
+    m.d.sync += inside.eq(inside + enters - leaves)
+    bench.always("a record is that of a query", ~record.valid | (inside != 0))
+    bench.always("as many are inside as there is room", inside <= inside_max)
+
+    picks = bench.free(1, "picks") & enters
+    picked = Signal()
+    ahead = Signal(range(inside_max + 1))
+    tag, saturated = Signal.like(word.tag, name="picked_tag"), Signal.like(word.saturated, name="picked_saturated")
+    with m.If(picked & leaves):
+        m.d.sync += ahead.eq(ahead - 1)
+        with m.If(ahead == 0):
+            m.d.sync += picked.eq(0)
+    with m.If(picks & ~picked):
+        m.d.sync += [picked.eq(1), ahead.eq(inside - leaves), tag.eq(word.tag), saturated.eq(word.saturated)]
+    own = picked & (ahead == 0) & record.valid
+    bench.always("its record comes in its place with its tag", ~own | (given.tag == tag))
+    bench.always("and its count of clipped components", ~own | (given.saturated == saturated))
+
+    limit = config.latency_cycles + 1
+    waits = Signal(range(limit + 2))
+    with m.If(record.valid | (inside == 0)):
+        m.d.sync += waits.eq(0)
+    with m.Else():
+        m.d.sync += waits.eq(waits + 1)
+    bench.always("a record comes in time", waits <= limit)
+
+    stalled = bench.register(record.valid & ~record.ready & ~bench.reset, "stalled")
+    shown = bench.register(given, "shown")
+    bench.always("a record stands until it is taken", ~stalled | (record.valid & (given.as_value() == shown)))
+    begun = words != 0
+    bench.always("within a query no word waits", ~begun | query.ready)
+
+    if config.reduction == "serial":
+        _inner_serial(bench, config, inner, words, inside, waits, picked, ahead, tag, saturated)
+
+    bench.reachable("all room is taken", inside == inside_max)
+    bench.reachable("a picked query behind others leaves", own & bench.register(stalled, "was_stalled") & leaves)
+    bench.reachable("a query is forgotten", moved & word.last & word.drop & (words == config.words - 1))
+
+
+def _inner_serial(bench, config, inner, words, inside, waits, picked, ahead, tag, saturated):
+    """Where queries are, which makes the properties inductive: in slots, under way, waiting, in the output register.
+
+    A query under way has an age, and its record is made when that is `run`: neither sooner nor later. So a state in
+    which the grid's registers say something else breaks a property in fewer cycles than that, and induction over as
+    many cycles rules it out.
+    """
+    m = bench.m
+    full = inner["sequencer.full"]
+    take_slot, play_slot = inner.several("sequencer.slot")
+    running, step, round_ = (inner[f"sequencer.{name}"] for name in ("running", "step", "round_"))
+    in_flight, start = inner["sequencer.in_flight"], inner["sequencer.start"]
+    waiting, shows = inner["collector.waiting"], inner["collector.output_valid"]
+    made, taken = inner["collector.subtracted"], inner["collector.taken"]
+    # The first is made without a name.
+    into, out_of = inner["collector.$signal"], inner["collector.out_of"]
+
+    # From the start to the register `subtracted`.
+    run = config.run_cycles - 2
+    ages = [Signal(range(run + 2), name=f"age_{at}") for at in range(2)]
+    under_way = [Signal(name=f"under_way_{at}") for at in range(2)]
+    m.d.sync += [age.eq(age + 1) for age in ages]
+    ends = made
+    with m.If(ends):
+        m.d.sync += [under_way[0].eq(under_way[1]), ages[0].eq(ages[1] + 1), under_way[1].eq(0)]
+    with m.If(start):
+        with m.If(~under_way[0] | (ends & ~under_way[1])):
+            m.d.sync += [under_way[0].eq(1), ages[0].eq(0)]
+        with m.Else():
+            m.d.sync += [under_way[1].eq(1), ages[1].eq(0)]
+    first, second = under_way
+    bench.always("a record is made when it is due", made == (first & (ages[0] == run)))
+    bench.always("none is overdue", ~first | (ages[0] <= run))
+    bench.always("one follows another", ~second | (first & (ages[0] > ages[1])))
+    bench.always("a record that waits is not overwritten", ~(made & waiting & ~taken))
+    bench.always("there is a place for each record", in_flight <= IN_FLIGHT)
+    bench.always("those in flight are somewhere", in_flight == first + second + waiting + shows)
+
+    youngest = Mux(second, ages[1], ages[0])
+    played = step + round_ * config.round_interval_cycles
+    bench.always("what plays is under way", ~running | (first & (youngest == played)))
+    bench.always("no record waits for long", shows | (waits <= Mux(waiting, run + 4, Mux(first, ages[0] + 3, 3))))
+
+    last_round = round_ == config.prototypes_per_pe - 1
+    gap = config.interval_cycles - config.prototypes_per_pe * config.round_interval_cycles
+    limit = Mux(last_round, config.round_interval_cycles + gap, config.round_interval_cycles)
+    bench.always("steps are in range", (step < limit) | ~running)
+    bench.always("rounds are in range", round_ < config.prototypes_per_pe)
+    plays = running & (~last_round | (step < config.words))
+    bench.always("what plays is in its slot", ~plays | full.bit_select(play_slot, 1))
+    counted = Mux(words > config.words, config.words, words)
+    bench.always("words are counted", inner["sequencer.count"] == counted)
+    bench.always("slots are filled in turn", take_slot == play_slot ^ full[0] ^ full[1])
+    bench.always("a full slot is the one to be played", (full == 0) | full.bit_select(play_slot, 1))
+    bench.always("all are somewhere", inside == full[0] + full[1] - plays + in_flight)
+    rows, rounds = config.rows, config.prototypes_per_pe
+    segments = rows * rounds
+    # A query's keys are taken at these ages, the last four cycles before its record is made.
+    first_taking = run - 4 - (rounds - 1) * config.round_interval_cycles - 2 * (rows - 1)
+    takings = [
+        first_taking + at * config.round_interval_cycles + 2 * row for at in range(rounds) for row in range(rows)
+    ]
+    taken_of = [
+        Mux(is_there, sum((age > taking for taking in takings), start=Const(0)), 0)
+        for is_there, age in zip(under_way, ages, strict=True)
+    ]
+    segment = Signal(range(segments + 1))
+    m.d.comb += segment.eq(Mux(taken_of[0] == segments, taken_of[1], taken_of[0]))
+    bench.always("keys are counted", inner["collector.segment"] == segment)
+    bench.always("rows are counted", inner["collector.row"] == segment % rows)
+    bench.always("one readout is taken of each", inner["collector.readout"] == 0)
+
+    # The ring of what came with each query.
+    bench.always("the ring holds those inside", (into - out_of)[: len(into)] == (inside - shows)[: len(into)])
+    ring = [inner[f"collector.sideband_{at}"] for at in range(4)]
+    output = inner["collector.output"]
+    expected = Cat(saturated, tag)
+    place = Signal(2)
+    m.d.comb += place.eq(out_of + ahead - shows)
+    held = Signal(len(ring[0]))
+    with m.Switch(place):
+        for at, entry in enumerate(ring):
+            with m.Case(at):
+                m.d.comb += held.eq(entry)
+    shown = output[len(output) - len(expected) :]
+    bench.always("what came with it is kept", ~picked | (Mux((ahead == 0) & shows, shown, held) == expected))
+    bench.always("those ahead are inside", ~picked | (ahead < inside))
+
+
+CORE = Proof(
+    name="streams of the core",
+    about=("core.py", "sequencer.py", "grid.py", "collector.py"),
+    claim="every query has one record, in order, with its tag, in time; a record stands until it is taken",
+    build=handshake,
+    induction=lambda **fields: core_of(**fields)[1].run_cycles + 2,
+    shapes={
+        "1 element, 1 word": {"labels": [0]},
+        "2 rows of 2 tiles, 2 words": {"labels": [0, 0, 1], "columns": 2, "features": 2},
+        "2 rounds": {"labels": [0, 1], "prototypes_per_pe": 2},
+    },
+    controls=(
+        Mutation("sequencer:Sequencer._play", "in_flight != IN_FLIGHT", "in_flight == in_flight"),
+        Mutation("sequencer:Sequencer._take", "~self.i.payload.drop & (count", "(count"),
+        Mutation("collector:Collector._answer", "(~output_valid | self.o.ready)", "1"),
+        Mutation("collector:Collector._sidebands", "out_of.eq(out_of + 1)", "out_of.eq(out_of + 2)"),
+    ),
+    quick=False,
+)
+PROOFS = (CORE,)

@@ -1,0 +1,93 @@
+import pytest
+from amaranth.hdl import Mux, Signal
+from formal.bench import Bench
+from formal.engine import check
+from formal.proof import Mutation
+from formal.proofs import PROOFS
+
+from prototile.rtl.tile import CompareExchange
+
+pytestmark = pytest.mark.tools
+
+
+def cases(several):
+    """Cases of all proofs: the first of each is quick, the others are left to make formal and the slow tests."""
+    return [
+        pytest.param(proof, one, id=f"{proof.name}, {one}", marks=[] if at == 0 and proof.quick else [pytest.mark.slow])
+        for proof in PROOFS
+        for at, one in enumerate(several(proof))
+    ]
+
+
+@pytest.mark.parametrize(("proof", "shape"), cases(lambda proof: proof.shapes))
+def test_it_is_proved(proof, shape, tmp_path):
+    assert str(proof.run(shape, tmp_path)) == "proved"
+
+
+@pytest.mark.parametrize(("proof", "control"), cases(lambda proof: proof.controls))
+def test_it_is_not_proved_of_hardware_that_is_wrong(proof, control, tmp_path):
+    outcome = proof.refute(control, tmp_path)
+    assert outcome.broken is not None
+
+
+@pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.name)
+def test_each_proof_has_a_negative_control(proof):
+    assert proof.controls
+
+
+def counter(limit):
+    """A counter from 0 to 5 that is said to stay below a limit."""
+
+    def build(bench):
+        value = Signal(3)
+        with bench.m.If(bench.free(1, "steps")):
+            bench.m.d.sync += value.eq(Mux(value == 5, 0, value + 1))
+        bench.always("below", value < limit)
+        bench.reachable("the largest", value == 5)
+        bench.reachable("the smallest", value == 0)
+
+    return build
+
+
+@pytest.mark.parametrize("options", [{}, {"depth": 12}, {"induction": 2}], ids=str)
+def test_a_prover_tells_what_fails_and_where(options, tmp_path):
+    assert check(counter(6), tmp_path / "holds", **options).proved
+    outcome = check(counter(5), tmp_path / "fails", **options)
+    assert (outcome.broken, outcome.frame) == ("below", 5)
+    assert "$enddefinitions" in outcome.trace.read_text()
+
+
+def test_a_state_that_cannot_be_reached_is_told(tmp_path):
+    def build(bench):
+        counter(6)(bench)
+        bench.assume(~bench.inputs["steps"])
+
+    assert check(build, tmp_path, depth=12).unreached == ("the largest",)
+
+
+def test_a_bench_without_properties_or_covers_proves_nothing(tmp_path):
+    with pytest.raises(ValueError, match=r"^a bench needs properties, and covers"):
+        check(lambda bench: bench.always("it", bench.first), tmp_path)
+
+
+def test_a_change_must_fit_the_text():
+    change = Mutation("bank:Bank.elaborate", "no such text", "")
+    with (
+        pytest.raises(ValueError, match=r"^'no such text' stands 0 times in bank:Bank.elaborate, not once$"),
+        change.applied(),
+    ):
+        pass
+
+
+def test_a_change_ends_with_its_context():
+    before = CompareExchange.elaborate
+    with Mutation("tile:CompareExchange.elaborate", "decided | self.settle |", "decided |").applied():
+        assert CompareExchange.elaborate is not before
+    assert CompareExchange.elaborate is before
+
+
+def test_an_inner_signal_is_found_by_its_path_or_named():
+    inner = Bench().add(CompareExchange(has_west=True), "node")
+    assert inner["decided"].name == "decided"
+    with pytest.raises(KeyError, match=r"^\"0 signals are called 'undecided', not one; there are smaller, "):
+        inner["undecided"]
