@@ -70,7 +70,7 @@ class Outcome:
     frame
         Cycle in which it fails.
     trace
-        Wave form of the counterexample.
+        Wave form of the counterexample, None if there is none.
     seconds
         Time it took.
     """
@@ -120,7 +120,7 @@ def check(
     limit
         Seconds after which the prover gives up.
     refute
-        A property is expected to fail, so leave the covers out.
+        A property is expected to fail, so leave out the covers and the wave form.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def check(
     broken = trace = None
     if found:
         broken = _outputs(folder / "properties.map")[at]
-        trace = _trace(folder, broken, frame)
+        trace = None if refute else _trace(folder, broken, frame)
         broken = bench.names[broken]
     elif induction is not None:
         broken = f"induction over {induction} cycles"

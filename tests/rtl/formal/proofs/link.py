@@ -427,6 +427,7 @@ RECOVERY = Proof(
     # From any state, through idle cycles and one frame, until its answer must have come.
     depth=recovery_depth,
     shapes={"identify": {}},
+    quick=False,
     controls=(
         Mutation("link.request:RequestReceiver.elaborate", "crc.clear.eq(begin)", "crc.clear.eq(0)"),
         Mutation("link.request:RequestReceiver.elaborate", "bad.eq(0),", ""),
