@@ -34,7 +34,7 @@ _GRAPH = """
 design -load whole
 {keep}
 opt_clean
-opt_merge
+opt_merge -keepdc
 dffunmap
 techmap
 opt_expr -keepdc
@@ -147,10 +147,16 @@ def check(
     unreached = tuple(
         bench.names[name] for name in covers if not _search(folder, name, depth or COVER_CYCLES, limit)[0]
     )
-    if induction is not None and _induction(folder, bench.properties, induction, limit):
-        return Outcome(None, unreached, None, None, time.monotonic() - start)
-    # Where the induction fails, a counterexample from the start tells more, if one is near.
-    found, at, frame = _search(folder, "properties", 4 * induction if induction else depth, limit)
+    if induction is None:
+        found, at, frame = _search(folder, "properties", depth, limit)
+    else:
+        # The base of the induction.
+        found, at, frame = _search(folder, "properties", induction, limit)
+        if not found and _follows(folder, bench.properties, induction, limit):
+            return Outcome(None, unreached, None, None, time.monotonic() - start)
+        if not found:
+            # A counterexample from the start tells more, if one is near.
+            found, at, frame = _search(folder, "properties", 4 * induction, limit)
     broken = trace = None
     if found:
         broken = _outputs(folder / "properties.map")[at]
@@ -161,12 +167,13 @@ def check(
     return Outcome(broken, unreached, frame, trace, time.monotonic() - start)
 
 
-def _induction(folder, properties, cycles, limit):
-    """Whether all properties together follow from themselves in the `cycles` before."""
+def _follows(folder, properties, cycles, limit):
+    """Whether all properties together follow from themselves in up to `cycles` cycles before, whatever the state."""
     proves = " ".join(f"-prove {name} 0" for name in properties)
     # The first steps of a long induction do not hold yet.
-    steps = f"-maxsteps {cycles} -tempinduct-skip {max(0, cycles - 3)} -timeout {limit}"
-    (folder / "induction.ys").write_text(f"{_PREPARE}\nsat -tempinduct {proves} {steps} -verify\n")
+    steps = f"-maxsteps {cycles} -initsteps {max(1, cycles - 2)} -timeout {limit}"
+    script = f"{_PREPARE}\nsat -tempinduct -tempinduct-inductonly {proves} {steps} -verify\n"
+    (folder / "induction.ys").write_text(script)
     result = _yosys(folder, "-s", "induction.ys", check=False)
     if "Induction step proven: SUCCESS!" in result.stdout:
         return True

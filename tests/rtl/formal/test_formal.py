@@ -57,6 +57,44 @@ def test_a_prover_tells_what_fails_and_where(options, tmp_path):
     assert "$enddefinitions" in outcome.trace.read_text()
 
 
+@pytest.mark.parametrize(("start", "frame"), [(0, 0), (6, 2)])
+def test_an_induction_has_a_base(start, frame, tmp_path):
+    def build(bench):
+        value = Signal(3, init=start)
+        # Never 0 again, once it has been: so all but the first cycles follow from those before.
+        bench.m.d.sync += value.eq(Mux(value == 7, 0, Mux(value == 6, 7, 1)))
+        bench.always("not 0", value != 0)
+        bench.reachable("something", value == start)
+        bench.without_reset()
+
+    outcome = check(build, tmp_path, induction=4)
+    assert (outcome.broken, outcome.frame) == ("not 0", frame)
+
+
+@pytest.mark.parametrize("options", [{}, {"depth": 3}], ids=str)
+def test_registers_that_start_with_anything_may_differ(options, tmp_path):
+    def build(bench):
+        # Two registers of one input are equal from the second cycle on; the optimiser must not make one of them.
+        steps = bench.free(1, "steps")
+        one, other = bench.register(steps, "one"), bench.register(steps, "other")
+        bench.unknown(one, other)
+        bench.always("equal", one == other)
+        bench.reachable("high", one)
+
+    outcome = check(build, tmp_path, **options)
+    assert (outcome.broken, outcome.frame) == ("equal", 0)
+
+
+def test_a_constant_is_one_value_for_ever_and_any(tmp_path):
+    def build(bench):
+        constant = bench.constant(2, "constant")
+        bench.always("stays", bench.first | (constant == bench.register(constant, "before")))
+        for value in range(4):
+            bench.reachable(f"{value}", (constant == value) & ~bench.first)
+
+    assert check(build, tmp_path).proved
+
+
 def test_a_state_that_cannot_be_reached_is_told(tmp_path):
     def build(bench):
         counter(6)(bench)
