@@ -367,7 +367,9 @@ RESYNCHRONISED = Proof(
     shapes={"4 clocks a bit": {}},
     controls=(
         Mutation("link.framing:Unstuffer.elaborate", "escape.eq(0), inverted.eq(escape)", "inverted.eq(escape)"),
-        Mutation("link.uart:UARTReceiver.elaborate", 'm.State("BREAK"), m.If(rx)', 'm.State("BREAK"), m.If(~rx)'),
+        Mutation(
+            "link.uart:UARTReceiver.elaborate", 'm.State("BREAK"), m.If(rx)', 'm.State("BREAK"), m.If(rx & self.error)'
+        ),
     ),
 )
 
