@@ -434,4 +434,4 @@ class TestSkops:
 def test_a_warning_of_a_file_is_one_line_of_the_command(tmp_path, capsys):
     assert main(["convert", str(RECORDED / "prosemble_GRLVQ.npz"), "-o", str(tmp_path / "design")]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "leaves out the relevances" in line]
-    assert len(lines) == 1 and lines[0].startswith("GRLVQ.predict of prosemble 2.4 leaves out")
+    assert len(lines) == 1 and lines[0].startswith("prototile: warning: GRLVQ.predict of prosemble 2.4 leaves out")
