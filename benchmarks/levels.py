@@ -3,12 +3,13 @@
     python benchmarks/levels.py [--rows N]
 
 Level bitstream needs icebox_vlog of Project IceStorm. Without N, all 540 held-out digits are compared at each level.
+Seconds are those of the processor, so that what else a machine does has no part in them.
 """
 
 import argparse
+import resource
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,11 @@ from common import Bar, print_table
 import prototile as pt
 from prototile.data import DEMO_BITS, load_dataset, train_prototypes
 from prototile.design import LEVELS
+
+
+def seconds() -> float:
+    """Processor time of this process and of all that it has waited for."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def digits(rows: int | None) -> None:
@@ -32,12 +38,12 @@ def digits(rows: int | None) -> None:
                 print("level bitstream is left out: icebox_vlog is not installed (Debian: fpga-icestorm)")
                 continue
             how = {"build": build} if level in ("netlist", "bitstream") else {}
-            start = time.perf_counter()
+            start = seconds()
             design.verify(X[:1], level=level, **how)
-            compiling = time.perf_counter() - start
-            start = time.perf_counter()
+            compiling = seconds() - start
+            start = seconds()
             verified[level] = found = design.verify(X, level=level, **how)
-            playing = time.perf_counter() - start
+            playing = seconds() - start
             speed = found.cycles / playing
             times = (f"{compiling:.0f}", f"{playing:.1f}", f"{found.cycles:,}", f"{speed:,.0f}")
             table.append((level, found.rows, found.mismatches, *times))
@@ -54,12 +60,17 @@ def grid() -> None:
     design = pt.convert(model, bits=4, board="ice40-hx8k", pe_count=120)
     queries = chance.integers(0, 16, (20_000, 64)).astype(float)
     design.verify(queries[:1])
-    start = time.perf_counter()
-    run = design.run(queries)
-    simulating = time.perf_counter() - start
+    start = seconds()
     verification = design.verify(queries)
-    print(f"{design.pe_count} elements, {len(queries):,} queries, {run.cycles:,} cycles in {simulating:.2f} s")
-    Bar("RTL simulation of 120 elements, cycles per second", run.cycles / simulating, ">=", 500_000).show()
+    verifying = seconds() - start
+    start = seconds()
+    design.run(queries)
+    simulating = seconds() - start
+    cycles = verification.cycles
+    print(f"{design.pe_count} elements, {len(queries):,} queries, {cycles:,} cycles in {simulating:.2f} s")
+    print(f"with the golden model, and every record compared: {verifying:.2f} s")
+    Bar("RTL simulation of 120 elements, cycles per second", cycles / simulating, ">=", 500_000).show()
+    Bar("with every record compared, cycles per second", cycles / verifying, ">=", 500_000).show()
     Bar("its records that differ", verification.mismatches, "<=", 0).show()
 
 

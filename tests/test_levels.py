@@ -252,7 +252,7 @@ def test_a_port_that_is_not_there_is_told(design):
 
 @pytest.mark.slow
 @needs_icebox
-@pytest.mark.parametrize(("level", "rows"), [("rtl", 540), ("netlist", 540), ("bitstream", 540), ("board", 100)])
+@pytest.mark.parametrize(("level", "rows"), [("rtl", 540), ("netlist", 100), ("bitstream", 100), ("board", 100)])
 def test_digits_at_every_level(level, rows):
     split = load_dataset("digits")
     design = pt.convert(train_prototypes("digits", split), split.X_train, bits=4, y=split.y_train)

@@ -72,7 +72,7 @@ PARTS = {
 }
 #: A bit of the first word of a block RAM, in the names of each family.
 MEMORY_WORD = {
-    "ice40": r"(\.INIT_0\(256'h[0-9a-f]{63})([0-9a-f])",
+    "ice40": r"(\.INIT_0\(256'b[01x]{255})([01])",
     "ecp5": r"(\.INITVAL_00\(320'h[0-9a-f]{79})([0-9a-f])",
     "gowin": r"(\.INIT_RAM_00\(\d+'h[0-9a-f]*)([0-9a-f])\)",
 }
