@@ -1,7 +1,7 @@
 """Errors for a user's mistakes: one sentence, the offending value, the way out."""
 
-#: Characters of a message at most: what a file holds is quoted in it, whatever that is.
-_LONGEST = 1000
+#: Characters of a message at most: what a file holds is quoted in it. The list of all supported models fits.
+_LONGEST = 2000
 
 
 class LossWarning(UserWarning):
