@@ -1,7 +1,7 @@
 """Errors for a user's mistakes: one sentence, the offending value, the way out."""
 
 #: Characters of a message at most: what a file holds is quoted in it. The list of all supported models fits.
-_LONGEST = 2000
+_LONGEST = 1900
 
 
 class LossWarning(UserWarning):
@@ -22,7 +22,8 @@ class PrototileError(Exception):
         text = "".join(
             character if character.isprintable() else repr(character)[1:-1] for character in _shortened(message)
         )
-        super().__init__(text)
+        # Escapes are longer than what they stand for.
+        super().__init__(_shortened(text))
 
 
 def _shortened(message: str) -> str:
