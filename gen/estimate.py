@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from prototile.config import Configuration, bit_count, index_bit_count
 from prototile.rtl.buffers import SLOTS, in_block_ram
-from prototile.rtl.distance.shape import hamming_carries, hamming_leaves
+from prototile.rtl.distance.shape import COUNT_CHAIN_BITS, hamming_carries, hamming_leaves
 
 #: Bytes of what a chip tells of itself, as in `prototile.boards.driver`, which needs the serial library.
 IDENTITY_BYTES = 43
@@ -287,7 +287,7 @@ def _hamming(config: Configuration) -> Cells:
         rest = numbers[len(numbers) & ~1 :]
         loose = max(0, loose - len(sums))
         # Each sum with its carry out; what begins and ends a chain of sums is fitted to whole chips.
-        chains = -(-sum(sums) // 12)
+        chains = -(-sum(sums) // COUNT_CHAIN_BITS)
         cells.lut += sum(sums) + CHAIN_ENDS * chains
         cells.chains += chains
         numbers = sums + rest

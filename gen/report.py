@@ -122,7 +122,7 @@ def converted(design: Design) -> Values:
         "model": {
             "prototypes": config.prototype_count,
             "features": config.features,
-            "classes": [_plain(label) for label in design.classes],
+            "classes": [label_text(label) for label in design.classes.tolist()],
             "metric": config.metric,
             "k": config.k,
             "radii": config.radii,
@@ -462,10 +462,6 @@ def _accuracy(design: Design, X: Any, y: NDArray[Any], records: NDArray[np.void]
 
 def _share(equal: Any) -> float:
     return round(float(np.mean(equal)), 4)
-
-
-def _plain(value: Any) -> Any:
-    return label_text(value.item() if isinstance(value, np.generic) else value)
 
 
 def write_whole(file: Path, text: str) -> None:

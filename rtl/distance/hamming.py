@@ -5,10 +5,7 @@ from amaranth.lib import wiring
 
 from prototile.rtl.adders import chained, chains
 from prototile.rtl.distance.ports import unit_ports
-from prototile.rtl.distance.shape import UnitShape, hamming_carries, hamming_leaves
-
-#: Longest chain in which adders are put one behind the other.
-CHAIN_BITS = 12
+from prototile.rtl.distance.shape import COUNT_CHAIN_BITS, UnitShape, hamming_carries, hamming_leaves
 
 
 class Hamming(wiring.Component):
@@ -87,7 +84,7 @@ class Hamming(wiring.Component):
     def _added(m, adders, level):
         """Sums of all adders of a level, several in one chain."""
         sums = []
-        for at, chain in enumerate(chains(adders, CHAIN_BITS)):
+        for at, chain in enumerate(chains(adders, COUNT_CHAIN_BITS)):
             value, places = chained(chain)
             total = Signal(len(value), name=f"total_{level}_{at}")
             m.d.comb += total.eq(value)

@@ -7,6 +7,8 @@ from prototile.rtl.checks import positive
 METRICS = ("l1", "l2", "linf", "hamming", "box", "table")
 #: Up to this many bits a square is looked up, beyond it is multiplied.
 SQUARE_TABLE_BITS = 4
+#: Longest carry chain in which the adders of a count of bits are put one behind the other.
+COUNT_CHAIN_BITS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
