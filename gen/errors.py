@@ -1,7 +1,12 @@
 """Errors for a user's mistakes: one sentence, the offending value, the way out."""
 
+import re
+
 #: Characters of a message at most: what a file holds is quoted in it. The list of all supported models fits.
 _LONGEST = 1900
+#: Characters of a message without a space between them at most: a long path fits.
+_LONGEST_WORD = 400
+_LONG_WORDS = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
 
 
 class LossWarning(UserWarning):
@@ -27,10 +32,15 @@ class PrototileError(Exception):
 
 
 def _shortened(message: str) -> str:
-    if len(message) <= _LONGEST:
-        return message
+    message = _LONG_WORDS.sub(lambda word: _ends(word[0], _LONGEST_WORD), message)
     # The end of a sentence is the way out.
-    return f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
+    return _ends(message, _LONGEST)
+
+
+def _ends(text: str, longest: int) -> str:
+    """Leave text as it is, or only as much of both its ends as fits."""
+    kept = (longest - len("...")) // 2
+    return text if len(text) <= longest else f"{text[:kept]}...{text[-kept:]}"
 
 
 class UnsupportedModelError(PrototileError):
