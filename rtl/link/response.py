@@ -155,7 +155,7 @@ class ResponseSender(wiring.Component):
         @contextmanager
         def part(width, fetched=1):
             """Give bits, each once it is `fetched`, and do what follows with the last of `width`."""
-            m.d.sync += [picked.eq(~step & fetched), last.eq(place(width) == width - 1)]
+            m.d.sync += [picked.eq(~step & (picked | fetched)), last.eq(place(width) == width - 1)]
             m.d.comb += [self.o.valid.eq(picked), step.eq(picked & self.o.ready)]
             with m.If(step & last):
                 m.d.comb += restart.eq(1)
@@ -199,7 +199,9 @@ class ResponseSender(wiring.Component):
                     if identity is None:
                         pick(C(int.from_bytes(self.identity, "little"), 8 * len(self.identity)))
                     else:
-                        m.d.sync += bit.eq(identity)
+                        # A byte that is written while its bit waits does not change it.
+                        with m.If(~picked):
+                            m.d.sync += bit.eq(identity)
                     with part(8 * len(self.identity), fetched):
                         m.next = "CHECK"
                 with m.Else():
@@ -236,7 +238,7 @@ class ResponseSender(wiring.Component):
         fetched = Signal()
         identity_bit = Signal(reset_less=True)
         m.d.sync += [
-            read_out.eq(~step),
+            read_out.eq(read.en & ~step),
             fetched.eq(read_out & ~step),
             identity_bit.eq(read.data.bit_select(position[:3], 1)),
         ]

@@ -1,6 +1,6 @@
 """All proofs."""
 
-from formal.proofs import accumulator, collector, handshake, link, minimum, tournament, writing
+from formal.proofs import accumulator, collector, handshake, link, minimum, response, tournament, writing
 
 PROOFS = (
     *minimum.PROOFS,
@@ -10,4 +10,5 @@ PROOFS = (
     *handshake.PROOFS,
     *writing.PROOFS,
     *link.PROOFS,
+    *response.PROOFS,
 )

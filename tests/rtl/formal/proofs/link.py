@@ -146,6 +146,7 @@ def acceptance(bench):
         bench.always(f"{name} comes of a frame without damage", ~answers | whole)
     queries = (command == Command.CLASSIFY) | (command == Command.SELF_TEST)
     bench.always("a query comes of its command", ~serves | queries)
+    _self_tests(bench, dut, inside)
     # A whole frame at this pace is what `RECOVERY` shows: to find one takes a solver long.
     bench.reachable("a byte of a frame", inside.state("", "SEQUENCE"))
     bench.reachable("a frame that breaks off", inside.state("", "VERDICT") & (count == 8))
@@ -228,6 +229,32 @@ def acceptance(bench):
     bench.always("an image is a write", ~is_in("IMAGE") | of_write)
 
 
+def _self_tests(bench, dut, inside):
+    """That a self-test is told apart: its record is known, and what it expects stands until that was taken."""
+    m = bench.m
+    command, outstanding = inside["command"], inside["outstanding"]
+    enters = dut.query.valid & dut.query.ready & dut.query.payload.last & ~dut.query.payload.drop
+    # Of the queries inside, the oldest lowest: whether it is a self-test.
+    count, tests = Signal(range(dut.queries + 1), name="count"), Signal(dut.queries, name="tests")
+    left = (tests >> dut.answered)[: dut.queries]
+    place = (count - dut.answered)[: len(count)]
+    m.d.sync += [count.eq(place + enters), tests.eq(left | ((enters & (command == Command.SELF_TEST)) << place))]
+    bench.always("the record of a self-test is known", dut.testing == tests[0])
+    stood = bench.register((count != 0) & ~bench.reset, "stood")
+    bench.always("what it expects stands", ~stood | (dut.expected == bench.register(dut.expected, "expected_before")))
+    bench.always("queries are counted", outstanding == count)
+    bench.always("those that left are forgotten", (tests >> count)[: dut.queries] == 0)
+    bench.always("a self-test is the oldest", tests[1:] == 0)
+    of_test = command == Command.SELF_TEST
+    begins = Cat(inside.state("", name) for name in ("EXPECTED", "SATURATED", "WORDS", "PADDING", "CHECK")).any()
+    ends = Cat(inside.state("", name) for name in ("REST", "VERDICT", "SERVE")).any() & (inside["fault"] == Fault.NONE)
+    under_way = begins | ends
+    bench.always("it enters alone", ~(of_test & under_way) | (count == 0))
+    of_query = of_test | (command == Command.CLASSIFY)
+    bench.always("a query has its number", ~(of_query & under_way) | (count < dut.queries))
+    bench.always("no more are inside than there is room", count <= dut.queries)
+
+
 #: Cycles after a flag without a bit, that are made use of; `PACE` proves more.
 PAUSE = 8
 
@@ -249,6 +276,7 @@ ACCEPTANCE = Proof(
         Mutation(
             "link.request:RequestReceiver.elaborate", "self.query.payload.drop.eq(1)", "self.query.payload.drop.eq(0)"
         ),
+        Mutation("link.request:RequestReceiver.elaborate", "(alone & (outstanding != 0))", "(alone & 0)"),
     ),
 )
 
