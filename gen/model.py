@@ -200,7 +200,7 @@ class PrototypeModel:
     min_margin
         Answers with a smaller margin are uncertain; in units of the distance. None: no such threshold.
     reject
-        Label to predict when nothing fires; None: the label of the nearest prototype.
+        Label to predict when nothing fires; None: the label of the nearest prototype, or the vote of the `k` nearest.
     preprocess
         Map from the user's input to the model's space, an `AffineMap` or a `MatrixMap`; None: they are the same.
     feature_names

@@ -1,7 +1,6 @@
-"""The golden model against a slow restatement of the contract's section 4 in plain Python."""
+"""The golden model against the restatement of its contract, and its own matters: chunks, exact sums, errors."""
 
 import tracemalloc
-from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from restatement import Model, decide, distance, term
 
 from prototile.config import MASKED_METRICS, METRICS, WEIGHTED_METRICS, Configuration
 from prototile.nodes import Nodes
@@ -16,16 +16,6 @@ from prototile.record import RECORD_DTYPE, Status
 from prototile.sim.golden import GoldenModel
 from prototile.sim.metrics import METRICS as IMPLEMENTED
 from prototile.sim.metrics import Product
-
-#: What a component adds, from the words of the contract.
-TERMS = {
-    "l1": lambda q, p: abs(q - p),
-    "l2": lambda q, p: (q - p) ** 2,
-    "linf": lambda q, p: abs(q - p),
-    "hamming": lambda q, p: bin(q ^ p).count("1"),
-    "box": lambda q, bounds: max(bounds[0] - q, 0, q - bounds[1]),
-    "table": lambda q, entries: entries[q],
-}
 
 
 @dataclass
@@ -69,52 +59,16 @@ def golden_of(config, prototypes, labels, radii=None):
     return GoldenModel(config, Nodes(values=prototypes, labels=labels, radii=radii))
 
 
-def restate_terms(metric, lists, query, i):
-    terms = []
-    for d, q in enumerate(query):
-        term = TERMS[metric](q, lists.values[i][d])
-        if lists.shifts is not None:
-            term *= 2 ** lists.shifts[i][d]
-        if lists.masks is not None and not lists.masks[i][d]:
-            term = 0
-        terms.append(term)
-    return terms
+def restated(config, nodes, queries, saturated=None):
+    """Decision records as tuples in the order of RECORD_DTYPE."""
+    model = Model.of(config, nodes)
+    records = [decide(model, *one) for one in zip(queries, saturated or [0] * len(queries), strict=True)]
+    return [tuple(record[name] for name in RECORD_DTYPE.names) for record in records]
 
 
-def restate_distances(metric, lists, query):
-    whole = max if metric == "linf" else sum
-    return [whole(restate_terms(metric, lists, query, i)) for i in range(len(lists.values))]
-
-
-def restate(config, lists, query, saturated=0):
-    """One decision record as a tuple in the order of RECORD_DTYPE, from the words of the contract."""
-    labels, radii = lists.labels, lists.radii
-    distances = restate_distances(config.metric, lists, query)
-    fires = [radii is None or distance < radii[i] for i, distance in enumerate(distances)]
-    order = sorted(range(len(labels)), key=lambda i: (not fires[i], distances[i], i))
-    first = order[0]
-
-    voters = ([i for i in order if fires[i]] or order)[: config.k]
-    votes = Counter(labels[i] for i in voters)
-    label = min(votes, key=lambda c: (-votes[c], c))
-
-    own = [i for i in order if labels[i] == label]
-    others = [i for i in order if labels[i] != label]
-    runner_up, margin = -1, 0
-    if others:
-        runner_up = labels[others[0]]
-        margin = distances[others[0]] - distances[own[0]]
-    if config.k == 1:
-        tie = any(fires[i] == fires[first] and distances[i] == distances[first] for i in others)
-    else:
-        tie = any(c != label and votes[c] == votes[label] for c in votes)
-    status = Status.IDENTIFIED
-    overlap = radii is not None and any(fires[i] for i in others)
-    if overlap or (config.min_margin is not None and margin < config.min_margin):
-        status = Status.UNCERTAIN
-    if not any(fires):
-        status = Status.UNKNOWN
-    return first, distances[first], label, runner_up, margin, int(status), tie, saturated
+def restated_distances(config, nodes, queries):
+    model = Model.of(config, nodes)
+    return [[distance(model, query, i) for i in range(len(model.labels))] for query in queries]
 
 
 @st.composite
@@ -183,8 +137,7 @@ def test_records_equal_the_restatement(case):
     config, lists, queries, saturated = case
     records = GoldenModel(config, lists.nodes).decide(np.array(queries), np.array(saturated))
     assert records.dtype == RECORD_DTYPE
-    expected = [restate(config, lists, query, count) for query, count in zip(queries, saturated, strict=True)]
-    assert [record.item() for record in records] == expected
+    assert [record.item() for record in records] == restated(config, lists.nodes, queries, saturated)
 
 
 @settings(max_examples=120, deadline=None, derandomize=True)
@@ -192,13 +145,12 @@ def test_records_equal_the_restatement(case):
 def test_distances_and_contributions_equal_the_definition(case):
     config, lists, queries, _ = case
     golden = GoldenModel(config, lists.nodes)
-    assert golden.distances(np.array(queries)).tolist() == [
-        restate_distances(config.metric, lists, query) for query in queries
-    ]
+    assert golden.distances(np.array(queries)).tolist() == restated_distances(config, lists.nodes, queries)
+    model = Model.of(config, lists.nodes)
     for i in range(config.prototype_count):
         contributions = golden.contributions(np.array(queries[0]), i)
         assert contributions.dtype == np.int64
-        assert contributions.tolist() == restate_terms(config.metric, lists, queries[0], i)
+        assert contributions.tolist() == [term(model, i, d, q) for d, q in enumerate(queries[0])]
 
 
 def every_value(metric, bits):
@@ -231,10 +183,9 @@ def test_every_component_against_every_value(metric, bits):
     config = configured(metric, lists, bits, shift_max=shift_max, entry_max=3 if metric == "table" else 0)
     queries = [[q] for q in range(1 << bits)]
     golden = GoldenModel(config, lists.nodes)
-    assert golden.distances(np.array(queries)).tolist() == [restate_distances(metric, lists, q) for q in queries]
-    assert [record.item() for record in golden.decide(np.array(queries))] == [
-        restate(config, lists, query) for query in queries
-    ]
+    assert golden.distances(np.array(queries)).tolist() == restated_distances(config, lists.nodes, queries)
+    records = golden.decide(np.array(queries))
+    assert [record.item() for record in records] == restated(config, lists.nodes, queries)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +202,7 @@ def test_every_pair_of_components(metric, masked):
     config = configured(metric, lists, 2, entry_max=3 if metric == "table" else 0)
     queries = list(product(range(4), repeat=2))
     distances = GoldenModel(config, lists.nodes).distances(np.array(queries))
-    assert distances.tolist() == [restate_distances(metric, lists, query) for query in queries]
+    assert distances.tolist() == restated_distances(config, lists.nodes, queries)
 
 
 VARIANTS = [
@@ -297,15 +248,8 @@ def test_large_random_model_over_several_chunks(metric, masked, shift_max, entry
         # Close to the distances, so that some fire and some do not.
         near = GoldenModel(replace(config, radii="none"), nodes).distances(queries[:1])[0]
         nodes = replace(nodes, radii=np.clip(near + random.integers(-9, 10, count), 0, config.distance_max + 1))
-    lists = Lists(
-        **{
-            name: None if array is None else array.tolist()
-            for name in ("values", "labels", "masks", "shifts", "radii")
-            for array in [getattr(nodes, name)]
-        }
-    )
     records = GoldenModel(config, nodes).decide(queries)
-    assert [record.item() for record in records] == [restate(config, lists, query) for query in queries.tolist()]
+    assert [record.item() for record in records] == restated(config, nodes, queries.tolist())
 
 
 def extremes(metric, features, bits, entry_max):
