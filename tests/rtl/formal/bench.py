@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from amaranth.back import rtlil
-from amaranth.hdl import Cat, ClockDomain, Elaboratable, Fragment, Module, Signal, Value
+from amaranth.hdl import Cat, ClockDomain, Const, Elaboratable, Fragment, Module, Signal, Value
+from amaranth.hdl._mem import MemoryInstance
 from amaranth.lib import wiring
 
 #: Of a register that may start with anything.
@@ -24,6 +25,7 @@ class Internals:
         self._driven: dict[str, list[Signal]] = {}
         self._read: dict[str, list[Signal]] = {}
         self._machines: dict[str, Any] = {}
+        self._memories: dict[str, MemoryInstance] = {}
         self._collect(fragment, "")
 
     def __getitem__(self, path: str) -> Signal:
@@ -49,6 +51,15 @@ class Internals:
         machine = self._machines[path]
         return machine.state <= max(machine.encoding.values())
 
+    def word(self, path: str, address) -> Signal:
+        """What the memory at `path` holds at an address in this cycle, whatever its own ports read."""
+        memory = self._memories[path]
+        content = Signal(memory._data.shape, name=f"{path.rpartition('.')[2]}_word")
+        width = (memory._data.depth - 1).bit_length()
+        at = Cat(address, Const(0, width))[:width]
+        memory.read_port(domain="comb", addr=at, data=content, en=Const(1), transparent_for=())
+        return content
+
     def registers(self) -> list[Signal]:
         """All that hold a value from one cycle to the next, but for memories."""
         return [one for signals in self._registers.values() for one in signals]
@@ -62,6 +73,8 @@ class Internals:
             for signal in statements._rhs_signals():
                 self._note(self._read, prefix, signal)
         for subfragment, name, _ in fragment.subfragments:
+            if isinstance(subfragment, MemoryInstance):
+                self._memories[f"{prefix}{name}"] = subfragment
             self._collect(subfragment, f"{prefix}{name}.")
 
     @staticmethod

@@ -30,13 +30,17 @@ def configuration(*, labels, **fields) -> Configuration:
 
 
 def nodes(config: Configuration, labels) -> Nodes:
-    """Prototypes that differ from one another."""
+    """Prototypes drawn at random, the same each time, and radii that differ as far as they may."""
     count, features = config.prototype_count, config.features
-    values = np.arange(count * features).reshape(count, features) % (config.component_max + 1)
-    radii = None
-    if config.radii != "none":
-        radii = np.full(count, 1)
-    return Nodes(values=values, labels=np.array(labels), masks=None, shifts=None, radii=radii)
+    at, classes = np.arange(count), np.array(labels)
+    values = np.random.default_rng(0).integers(0, config.component_max + 1, (count, features))
+    radii = {
+        "none": None,
+        "common": np.full(count, 1),
+        "class": 1 + classes % config.distance_max,
+        "prototype": 1 + at % config.distance_max,
+    }
+    return Nodes(values=values, labels=classes, masks=None, shifts=None, radii=radii[config.radii])
 
 
 def core_of(*, labels, **fields):

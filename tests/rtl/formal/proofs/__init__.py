@@ -1,6 +1,6 @@
 """All proofs."""
 
-from formal.proofs import accumulator, collector, handshake, link, minimum, response, tournament, writing
+from formal.proofs import accumulator, chip, collector, handshake, link, minimum, outbox, response, tournament, writing
 
 PROOFS = (
     *minimum.PROOFS,
@@ -8,6 +8,8 @@ PROOFS = (
     *collector.PROOFS,
     *accumulator.PROOFS,
     *handshake.PROOFS,
+    *outbox.PROOFS,
+    *chip.PROOFS,
     *writing.PROOFS,
     *link.PROOFS,
     *response.PROOFS,

@@ -1,6 +1,7 @@
 """The collector: whatever keys come, the record is what the contract says of them."""
 
-from amaranth.hdl import Cat, Const, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Mux, Signal
+from formal.contract import decided
 from formal.proof import Mutation, Proof
 from formal.subjects import configuration, core_of
 
@@ -50,35 +51,15 @@ def record(bench, **fields):
         bench.assume(legal)
     found = [(order, tables.classes[row]) for row, (order, _) in enumerate(orders)]
 
-    best, label = _first(found, Const(1))
-    others = [(order, class_, label != class_) for order, class_ in found]
-    second, other = _first([(order, class_) for order, class_, _ in others], [apart for _, _, apart in others])
-    any_other = Cat(apart for _, _, apart in others).any()
-    index_width = dut.record.width("prototype")
-    distances = [order[index_width:-1] for order in (best, second)]
-    silent = [order[-1] for order in (best, second)]
-    margin = Signal(signed(config.distance_width + 1))
-    m.d.comb += margin.eq(Mux(any_other, distances[1] - distances[0], 0))
-    has_radii = config.radii != "none"
-    close = margin < config.min_margin if config.min_margin is not None else Const(0)
-    uncertain = close | (any_other & ~silent[1] & has_radii)
-    status = Mux(silent[0] & has_radii, 2, Mux(uncertain, 1, 0))
-    expected = {
-        "prototype": best[:index_width],
-        "distance": distances[0],
-        "label": label,
-        "runner_up": Mux(any_other, Cat(other, Const(0, 1)).as_signed(), -1),
-        "margin": margin,
-        "status": status,
-        "tie": any_other & (margin == 0) & (silent[0] == silent[1]),
-    }
+    expected, parts = decided(m, config, found)
     ends = time == shown
     bench.always("the record is shown when it is due", ~ends | dut.o.valid)
     for name, value in expected.items():
         bench.always(f"{name} is that of the contract", ~ends | (dut.o.payload[name] == value))
     bench.reachable("a tie", ends & dut.o.payload.tie)
-    bench.reachable("the last row comes first", ends & (best == orders[-1][0]) & (orders[0][0] != orders[-1][0]))
-    bench.reachable("a runner-up in the first row", ends & any_other & (second == orders[0][0]))
+    first, other = parts.best == orders[-1][0], parts.any_other & (parts.second == orders[0][0])
+    bench.reachable("the last row comes first", ends & first & (orders[0][0] != orders[-1][0]))
+    bench.reachable("a runner-up in the first row", ends & other)
 
 
 def _order(config, shape, tables, row, key):
@@ -96,16 +77,6 @@ def _order(config, shape, tables, row, key):
     elif config.radii != "none":
         silent = distance >= tables.radii[row]
     return Cat(index, distance, silent), legal
-
-
-def _first(found, apart):
-    """The smallest of some orders, and its class."""
-    apart = apart if isinstance(apart, list) else [apart] * len(found)
-    best, label, any_one = Const(0, len(found[0][0])), Const(0, 8), Const(0)
-    for (order, class_), counts in zip(found, apart, strict=True):
-        takes = counts & (~any_one | (order < best))
-        best, label, any_one = Mux(takes, order, best), Mux(takes, class_, label), any_one | counts
-    return best, label[:8]
 
 
 RECORD = Proof(

@@ -2,6 +2,8 @@
 
 from amaranth.hdl import Cat, Const, Mux, Signal
 from formal.proof import Mutation, Proof
+from formal.proofs.outbox import ring
+from formal.scoreboard import Scoreboard
 from formal.subjects import core_of
 
 from prototile.rtl.buffers import IN_FLIGHT
@@ -37,24 +39,13 @@ def handshake(bench, **fields):
     enters = moved & word.last & ~word.drop & (words == config.words - 1)
     leaves = record.valid & record.ready
 
-    inside = Signal(range(inside_max + 2))
-    m.d.sync += inside.eq(inside + enters - leaves)
+    board = Scoreboard(bench, enters=enters, leaves=leaves, content=Cat(word.saturated, word.tag), most=inside_max)
+    inside = board.inside
     bench.always("a record is that of a query", ~record.valid | (inside != 0))
     bench.always("as many are inside as there is room", inside <= inside_max)
-
-    picks = bench.free(1, "picks") & enters
-    picked = Signal()
-    ahead = Signal(range(inside_max + 1))
-    tag, saturated = Signal.like(word.tag, name="picked_tag"), Signal.like(word.saturated, name="picked_saturated")
-    with m.If(picked & leaves):
-        m.d.sync += ahead.eq(ahead - 1)
-        with m.If(ahead == 0):
-            m.d.sync += picked.eq(0)
-    with m.If(picks & ~picked):
-        m.d.sync += [picked.eq(1), ahead.eq(inside - leaves), tag.eq(word.tag), saturated.eq(word.saturated)]
-    own = picked & (ahead == 0) & record.valid
-    bench.always("its record comes in its place with its tag", ~own | (given.tag == tag))
-    bench.always("and its count of clipped components", ~own | (given.saturated == saturated))
+    own = board.leaves_next & record.valid
+    came_with = Cat(given.saturated, given.tag)
+    bench.always("its record comes in its place with its tag and count", ~own | (came_with == board.content))
 
     limit = config.latency_cycles + 1
     waits = Signal(range(limit + 2))
@@ -71,14 +62,17 @@ def handshake(bench, **fields):
     bench.always("within a query no word waits", ~begun | query.ready)
 
     if config.reduction == "serial":
-        _inner_serial(bench, config, inner, words, inside, waits, picked, ahead, tag, saturated)
+        _inner_serial(bench, config, inner, words, waits, board)
+    else:
+        _inner_parallel(bench, inner, words, waits, board)
+        _at_once(bench, config, core, inner, enters, board)
 
     bench.reachable("all room is taken", inside == inside_max)
     bench.reachable("a picked query behind others leaves", own & bench.register(stalled, "was_stalled") & leaves)
     bench.reachable("a query is forgotten", moved & word.last & word.drop & (words == config.words - 1))
 
 
-def _inner_serial(bench, config, inner, words, inside, waits, picked, ahead, tag, saturated):
+def _inner_serial(bench, config, inner, words, waits, board):
     """Where queries are, which makes the properties inductive: in slots, under way, waiting, in the output register.
 
     A query under way has an age, and its record is made when that is `run`: neither sooner nor later. So a state in
@@ -86,6 +80,7 @@ def _inner_serial(bench, config, inner, words, inside, waits, picked, ahead, tag
     many cycles rules it out.
     """
     m = bench.m
+    inside, picked, ahead = board.inside, board.picked, board.ahead
     full = inner["sequencer.full"]
     take_slot, play_slot = inner.several("sequencer.slot")
     running, step, round_ = (inner[f"sequencer.{name}"] for name in ("running", "step", "round_"))
@@ -154,7 +149,7 @@ def _inner_serial(bench, config, inner, words, inside, waits, picked, ahead, tag
     bench.always("the ring holds those inside", (into - out_of)[: len(into)] == (inside - shows)[: len(into)])
     ring = [inner[f"collector.sideband_{at}"] for at in range(4)]
     output = inner["collector.output"]
-    expected = Cat(saturated, tag)
+    expected = board.content
     place = Signal(2)
     m.d.comb += place.eq(out_of + ahead - shows)
     held = Signal(len(ring[0]))
@@ -165,6 +160,55 @@ def _inner_serial(bench, config, inner, words, inside, waits, picked, ahead, tag
     shown = output[len(output) - len(expected) :]
     bench.always("what came with it is kept", ~picked | (Mux((ahead == 0) & shows, shown, held) == expected))
     bench.always("those ahead are inside", ~picked | (ahead < inside))
+
+
+def _inner_parallel(bench, inner, words, waits, board):
+    """Where queries are: in the stages of the pipeline, in the buffer, in the output register."""
+    valid = inner["valid"]
+    pending = sum(valid[1:], valid[0])
+    shows, buffered, fresh = ring(
+        bench,
+        inner,
+        "outbox.",
+        inside=board.inside,
+        pending=pending,
+        ahead=board.ahead,
+        picked=board.picked,
+        came_with=board.content,
+    )
+    # The oldest in the pipeline is as old as its stage; then the buffer has it, and the next cycle shows it.
+    stages = len(valid)
+    age = Const(0)
+    for at in range(stages):
+        age = Mux(valid[at], at + 1, age)
+    oldest = Mux(buffered == 0, age, Mux(buffered == fresh, stages + 1, stages + 2))
+    bench.always("no record waits for long", shows | (waits <= oldest))
+    bench.always("a query is one word", inner["further"] == (words != 0))
+
+
+def _at_once(bench, config, core, inner, enters, board):
+    """While the sink has never let a record wait, each comes after the latency, and a query is taken in each cycle."""
+    m = bench.m
+    record = core.record
+    at_once = Signal(init=1)
+    m.d.sync += at_once.eq(at_once & (~record.valid | record.ready))
+    # Whether a query entered so many cycles ago.
+    entered = Signal(config.latency_cycles)
+    m.d.sync += entered.eq(Cat(enters, entered))
+    bench.always("a record comes after the latency", ~at_once | (record.valid == entered[-1]))
+    bench.always("a query is taken in each cycle", ~at_once | core.query.ready)
+    streak = at_once & entered.all() & record.ready
+    bench.reachable("a record in each cycle", streak & bench.register(streak, "streak"))
+
+    stages = len(inner["valid"])
+    written = entered[stages:]
+    oldest = inner["outbox.oldest"]
+    buffered = (inner["outbox.computed_next"] - oldest)[: len(oldest)]
+    bench.always("those inside entered since", ~at_once | (board.inside == sum(entered[1:], entered[0])))
+    bench.always("the stages hold them", inner["valid"] == entered[:stages])
+    bench.always("no record waits in the buffer", ~at_once | (buffered == written[0] + written[1]))
+    was_written = (inner["outbox.computed_next"] - inner["outbox.readable"])[0]
+    bench.always("the last to be written is not read", was_written == written[0])
 
 
 CORE = Proof(
@@ -186,4 +230,29 @@ CORE = Proof(
     ),
     quick=False,
 )
-PROOFS = (CORE,)
+
+
+def parallel(*, labels, features, **fields):
+    """Fields of a core of the parallel form."""
+    largest = max(labels.count(label) for label in set(labels))
+    fixed = {"reduction": "parallel", "lanes": features, "pes_per_tile": largest}
+    return {"labels": labels, "features": features, **fixed, **fields}
+
+
+PARALLEL = Proof(
+    name="streams of the parallel form",
+    about=("parallel.py", "outbox.py"),
+    claim=CORE.claim,
+    build=handshake,
+    induction=lambda **_: 4,
+    shapes={
+        "1 prototype": parallel(labels=[0], features=1),
+        "3 prototypes of 2 classes, 3 features": parallel(labels=[0, 1, 0], features=3),
+    },
+    controls=(
+        Mutation("parallel:ParallelCore._accept", "query.ready.eq(outbox.room | further)", "query.ready.eq(1)"),
+        Mutation("parallel:ParallelCore._accept", "~query.payload.drop & ~further", "~further"),
+        Mutation("outbox:Outbox.elaborate", "inside + self.accept - taken", "inside + self.accept"),
+    ),
+)
+PROOFS = (CORE, PARALLEL)
