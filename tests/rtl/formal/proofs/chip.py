@@ -71,6 +71,7 @@ PARALLEL = Proof(
             labels=[0, 1, 2], features=9, bits=1, metric="hamming", radii="common"
         ),
     },
+    quick=False,
     controls=(
         Mutation("lookup:_lowest_as_carry", "other[1:]), other[0]", "other[1:]), Const(0, 1)"),
         Mutation("parallel:ParallelCore._judge", "margin_of(first, second)", "margin_of(second, first)"),

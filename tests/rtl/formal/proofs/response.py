@@ -311,6 +311,7 @@ IDENTITY = Proof(
     claim="each byte of the identity is the one that was written there last, or the first",
     build=identity,
     shapes={"2 bytes": {"depth": 2}},
+    quick=False,
     controls=(
         Mutation("link.response:ResponseSender._identity_bit", "read.en & ~step", "~step"),
         Mutation("link.response:ResponseSender._identity_bit", "read_out & ~step", "~step"),
