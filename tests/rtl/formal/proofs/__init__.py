@@ -1,6 +1,18 @@
 """All proofs."""
 
-from formal.proofs import accumulator, chip, collector, handshake, link, minimum, outbox, response, tournament, writing
+from formal.proofs import (
+    accumulator,
+    chip,
+    collector,
+    handshake,
+    link,
+    minimum,
+    outbox,
+    response,
+    sequencer,
+    tournament,
+    writing,
+)
 
 PROOFS = (
     *minimum.PROOFS,
@@ -8,6 +20,7 @@ PROOFS = (
     *collector.PROOFS,
     *accumulator.PROOFS,
     *handshake.PROOFS,
+    *sequencer.PROOFS,
     *outbox.PROOFS,
     *chip.PROOFS,
     *writing.PROOFS,

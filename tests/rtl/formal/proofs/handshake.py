@@ -1,6 +1,8 @@
 """The streams of a core: no query is lost or doubled, their order is kept, whatever stalls on either side."""
 
-from amaranth.hdl import Cat, Const, Mux, Signal
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Const, Mux, Signal, Value
 from formal.proof import Mutation, Proof
 from formal.proofs.outbox import ring
 from formal.scoreboard import Scoreboard
@@ -62,7 +64,8 @@ def handshake(bench, **fields):
     bench.always("within a query no word waits", ~begun | query.ready)
 
     if config.reduction == "serial":
-        _inner_serial(bench, config, inner, words, waits, board)
+        ages = _inner_serial(bench, config, inner, words, waits, board)
+        _in_step(bench, config, core, inner, words, ages)
     else:
         _inner_parallel(bench, inner, words, waits, board)
         _at_once(bench, config, core, inner, enters, board)
@@ -70,6 +73,15 @@ def handshake(bench, **fields):
     bench.reachable("all room is taken", inside == inside_max)
     bench.reachable("a picked query behind others leaves", own & bench.register(stalled, "was_stalled") & leaves)
     bench.reachable("a query is forgotten", moved & word.last & word.drop & (words == config.words - 1))
+
+
+@dataclass(frozen=True)
+class Ages:
+    """Cycles since starts: of what plays, of the youngest query under way, and of the oldest whose record is due."""
+
+    played: Value
+    youngest: Value
+    oldest: Value
 
 
 def _inner_serial(bench, config, inner, words, waits, board):
@@ -160,6 +172,46 @@ def _inner_serial(bench, config, inner, words, waits, board):
     shown = output[len(output) - len(expected) :]
     bench.always("what came with it is kept", ~picked | (Mux((ahead == 0) & shows, shown, held) == expected))
     bench.always("those ahead are inside", ~picked | (ahead < inside))
+    oldest = Signal(range(run + 3), name="oldest")
+    m.d.comb += oldest.eq(Mux(shows, run + 2, Mux(waiting, run + 1, ages[0])))
+    return Ages(played=played, youngest=youngest, oldest=oldest)
+
+
+def _in_step(bench, config, core, inner, words, ages):
+    """While source and sink have never let the core wait: how far apart the records are, and how late the first is."""
+    m = bench.m
+    query, record = core.query, core.record
+    good = query.valid & (query.payload.last == (words == config.words - 1)) & ~query.payload.drop
+    in_step, begun, shown = Signal(init=1, name="in_step"), Signal(name="begun"), Signal(name="shown_once")
+    m.d.sync += in_step.eq(in_step & good & (~record.valid | record.ready))
+    latency, interval = config.latency_cycles, config.interval_cycles
+    # Cycles since the first word, and since the last record.
+    since = Signal(range(latency + 2), name="since")
+    gap = Signal(range(interval + 2), name="gap")
+    m.d.sync += [since.eq(Mux(since > latency, since, since + 1)), gap.eq(Mux(gap > interval, gap, gap + 1))]
+    with m.If(record.valid):
+        m.d.sync += [shown.eq(1), gap.eq(1)]
+    with m.If(inner["sequencer.start"]):
+        m.d.sync += begun.eq(1)
+    bench.always("the first record comes after the latency", ~in_step | shown | (record.valid == (since == latency)))
+    bench.always("a record comes each interval", ~(in_step & shown) | (record.valid == (gap == interval)))
+    bench.reachable("a second record", in_step & shown & record.valid)
+
+    full, in_flight = inner["sequencer.full"], inner["sequencer.in_flight"]
+    running, step = inner["sequencer.running"], inner["sequencer.step"]
+    unplayed = running & ((inner["sequencer.round_"] != config.prototypes_per_pe - 1) | (step < config.words))
+    play_slot = inner.several("sequencer.slot")[1]
+    run = config.run_cycles
+    bench.always("play goes on", ~in_step | (running == begun))
+    bench.always("a query comes in meanwhile", ~(in_step & unplayed) | full.all() | (words >= ages.played))
+    bench.always("then it waits", ~(in_step & running) | unplayed | full.bit_select(play_slot, 1))
+    bench.always("the first comes at once", ~in_step | begun | (since == Mux(full[0], config.words, words)))
+    bench.always("none is behind it", ~in_step | begun | (full <= 1))
+    first = in_step & begun & ~shown
+    bench.always("the first is under way", ~first | (since == config.words + 1 + ages.oldest))
+    bench.always("two are an interval apart", ~in_step | (in_flight != 2) | (ages.oldest == ages.youngest + interval))
+    due = Mux(in_flight == 0, ages.played - run, ages.oldest + interval - run)
+    bench.always("so are their records", ~(in_step & shown) | record.valid | (gap == due))
 
 
 def _inner_parallel(bench, inner, words, waits, board):
@@ -214,17 +266,19 @@ def _at_once(bench, config, core, inner, enters, board):
 CORE = Proof(
     name="streams of the core",
     about=("core.py", "sequencer.py", "grid.py", "collector.py"),
-    claim="every query has one record, in order, with its tag, in time; a record stands until it is taken",
+    claim="every query has one record, in order, with its tag, in time; with nothing in the way, one each interval",
     build=handshake,
     induction=lambda **fields: core_of(**fields)[1].run_cycles + 2,
     shapes={
         "1 element, 1 word": {"labels": [0]},
         "2 rows of 2 tiles, 2 words": {"labels": [0, 0, 1], "columns": 2, "features": 2},
         "2 rounds": {"labels": [0, 1], "prototypes_per_pe": 2},
+        "10 words, back to back": {"labels": [0], "features": 10},
     },
     controls=(
         Mutation("sequencer:Sequencer._play", "in_flight != IN_FLIGHT", "in_flight == in_flight"),
         Mutation("sequencer:Sequencer._take", "~self.i.payload.drop & (count", "(count"),
+        Mutation("sequencer:Sequencer._take", "~full.bit_select(slot, 1)", "~full.any()"),
         Mutation("collector:Collector._answer", "(~output_valid | self.o.ready)", "1"),
         Mutation("collector:Collector._sidebands", "out_of.eq(out_of + 1)", "out_of.eq(out_of + 2)"),
     ),
