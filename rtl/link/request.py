@@ -156,7 +156,10 @@ class RequestReceiver(wiring.Component):
         # What came last is in the upper bits: a word of the query, or all that is to be written.
         shifted = Signal(max(self.word_width, image_width), reset_less=True)
         word = shifted[len(shifted) - self.word_width :]
-        word_waits = Signal()
+        # What is offered to the core comes from registers: there it has far to go.
+        offered = Signal()
+        final = Signal(reset_less=True)
+        dropped = Signal(reset_less=True)
         saturated = Signal(self.saturated_width, reset_less=True)
 
         bit = self.i.payload.bit
@@ -171,7 +174,10 @@ class RequestReceiver(wiring.Component):
             crc.i.eq(bit),
             crc.enable.eq(step),
             crc.clear.eq(begin),
+            self.query.valid.eq(offered),
             self.query.payload.data.eq(word),
+            self.query.payload.last.eq(final),
+            self.query.payload.drop.eq(dropped),
             self.query.payload.saturated.eq(saturated),
             self.query.payload.tag.eq(sequence),
             self.notice.payload.fault.eq(fault),
@@ -191,13 +197,11 @@ class RequestReceiver(wiring.Component):
             m.d.sync += position.eq(0)
         with m.If(self.damaged):
             m.d.sync += bad.eq(1)
-        with m.If(word_waits):
-            m.d.comb += self.query.valid.eq(1)
-            # A core that lets words wait, against the contract, loses the query but does not get a wrong one.
-            with m.If(step):
-                m.d.sync += bad.eq(1)
+        # A core that lets words wait, against the contract, loses the query but does not get a wrong one.
+        with m.If(offered & ~final & step):
+            m.d.sync += bad.eq(1)
         with m.If(self.query.ready):
-            m.d.sync += word_waits.eq(0)
+            m.d.sync += offered.eq(0)
 
         @contextmanager
         def part(width):
@@ -240,6 +244,8 @@ class RequestReceiver(wiring.Component):
                     started.eq(0),
                     words.eq(0),
                     fault.eq(Fault.DAMAGED),
+                    final.eq(0),
+                    dropped.eq(0),
                 ]
                 m.next = "COMMAND"
 
@@ -311,7 +317,7 @@ class RequestReceiver(wiring.Component):
                     with m.If(words == self.words - 1):
                         m.next = "PADDING" if padding else "CHECK"
                     with m.Else():
-                        m.d.sync += [word_waits.eq(1), started.eq(1)]
+                        m.d.sync += [offered.eq(1), started.eq(1)]
                 end_of_frame()
 
             if padding:
@@ -343,27 +349,21 @@ class RequestReceiver(wiring.Component):
             with m.State("VERDICT"):
                 with m.If(bad | ~crc.residue | (fault == Fault.DAMAGED)):
                     m.d.sync += [fault.eq(Fault.DAMAGED), sequence.eq(0)]
+                    m.d.sync += [offered.eq(started), final.eq(1), dropped.eq(1)]
                     m.next = "DROP"
                 with m.Elif((fault == Fault.NONE) & (command == Command.WRITE)):
                     m.next = "NOTICE" if self.image is None else "WRITE"
                 with m.Elif((fault == Fault.NONE) & (command != Command.IDENTIFY)):
+                    m.d.sync += [offered.eq(1), final.eq(1)]
                     m.next = "SERVE"
                 with m.Else():
                     m.next = "NOTICE"
 
-            with m.State("SERVE"):
-                m.d.comb += [self.query.valid.eq(1), self.query.payload.last.eq(1)]
-                with m.If(self.query.ready):
-                    m.next = "BEGIN"
+            with m.State("SERVE"), m.If(self.query.ready):
+                m.next = "BEGIN"
 
-            with m.State("DROP"):
-                m.d.comb += [
-                    self.query.valid.eq(started),
-                    self.query.payload.last.eq(1),
-                    self.query.payload.drop.eq(1),
-                ]
-                with m.If(~started | self.query.ready):
-                    m.next = "NOTICE"
+            with m.State("DROP"), m.If(~offered | self.query.ready):
+                m.next = "NOTICE"
 
             if self.image is not None:
                 with m.State("WRITE"):

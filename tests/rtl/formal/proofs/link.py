@@ -215,8 +215,15 @@ def acceptance(bench):
     bench.always("a query has begun in its states", ~started | begun | after | is_in("REST", "BEGIN", "HUNT"))
     bench.always("none has begun in others", ~(started & (is_in("CHECK") | (is_in("REST") & no_fault))) | queries)
     bench.always("a query that was refused has not begun", ~(started & is_in("REST")) | no_fault)
-    waits = inside["word_waits"]
-    bench.always("a word waits within a query only", ~waits | (is_in("WORDS") & started & (words != 0)))
+    offered, final, dropped = inside["offered"], inside["final"], inside["dropped"]
+    bench.always(
+        "a word waits within a query only", ~offered | final | (is_in("WORDS") & started & (words != 0) & ~dropped)
+    )
+    bench.always("the last waits to be served or dropped", ~(offered & final) | is_in("SERVE", "DROP"))
+    bench.always("what is served is offered", ~is_in("SERVE") | (offered & final & ~dropped))
+    bench.always("what is dropped has begun", ~is_in("DROP") | ((offered == started) & final & dropped))
+    bench.always("no frame begins with the end of another", ~(begun | before) | (~final & ~dropped))
+    bench.always("nor does one rest with it", ~is_in("REST") | (~final & ~dropped))
     bench.always("the state is one that there is", inside.is_encoded(""))
     bench.always("a frame begins afresh", (bits != 0) | step | fresh(inside))
     bench.always("bits are of octets", (bits == most) | (octet == bits[:3]))
@@ -273,9 +280,7 @@ ACCEPTANCE = Proof(
         Mutation(
             "link.request:RequestReceiver.elaborate", "step & (fault == Fault.NONE)", "step & (fault == Fault.BUSY)"
         ),
-        Mutation(
-            "link.request:RequestReceiver.elaborate", "self.query.payload.drop.eq(1)", "self.query.payload.drop.eq(0)"
-        ),
+        Mutation("link.request:RequestReceiver.elaborate", "final.eq(1), dropped.eq(1)", "final.eq(1), dropped.eq(0)"),
         Mutation("link.request:RequestReceiver.elaborate", "(alone & (outstanding != 0))", "(alone & 0)"),
     ),
 )
