@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from prototile.config import Configuration, bit_count, index_bit_count
 from prototile.rtl.buffers import SLOTS, in_block_ram
-from prototile.rtl.distance.shape import COUNT_CHAIN_BITS, hamming_carries, hamming_leaves
+from prototile.rtl.distance.shape import COUNT_CHAIN_BITS, count_carries, count_numbers, count_pairs, count_runs
 
 #: Bytes of what a chip tells of itself, as in `prototile.boards.driver`, which needs the serial library.
 IDENTITY_BYTES = 43
@@ -271,16 +271,16 @@ def _unit(config: Configuration, products_in_logic: bool) -> tuple[Cells, int]:
 
 
 def _hamming(config: Configuration) -> Cells:
-    """The tree of `prototile.rtl.distance.hamming`, level by level."""
+    """The runs and the tree of `prototile.rtl.distance.hamming`, level by level."""
     bits = config.word_width
-    loose, carries = hamming_leaves(bits) - 1, hamming_carries(bits)
-    counted = bits - loose - carries
-    numbers = [min(3, counted - at) for at in range(0, counted, 3)]
-    # Three bits that differ are counted with four tables, two of which feed registers.
-    cells = Cells(both=loose + carries, lut=0.25 * bits * config.masked)
-    for at, number in enumerate(numbers):
-        cells.add(Cells(both=min(2, number), lut=2 * (number == 3)))
-        numbers[at] = min(2, number)
+    carries, pairs, runs = count_carries(bits), count_pairs(bits), len(count_runs(bits))
+    numbers = count_numbers(pairs)
+    loose = max(0, len(numbers) - 1)
+    # Two tables a pair, and one for the first bit of each run; the sum of all needs one more if a pair needs it, too.
+    cells = Cells(both=loose + 1 + carries, lut=2 * pairs - loose + runs - (runs > 1 or not pairs))
+    cells.lut += bits * config.masked
+    cells.both += 2 * sum(number > 1 for number in numbers)
+    numbers = [min(2, number) for number in numbers]
     level = 0
     while len(numbers) > 1:
         sums = [max(numbers[at : at + 2]) + 1 for at in range(0, len(numbers) - 1, 2)]
@@ -291,8 +291,8 @@ def _hamming(config: Configuration) -> Cells:
         cells.lut += sum(sums) + CHAIN_ENDS * chains
         cells.chains += chains
         numbers = sums + rest
-        if level % 2 or len(numbers) == 1:
-            cells.ff += loose + carries + sum(rest)
+        if level % 2 and len(numbers) > 1:
+            cells.ff += 1 + loose + carries + sum(rest)
         level += 1
     return cells
 

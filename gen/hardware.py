@@ -83,6 +83,8 @@ def memory_words(config: Configuration, nodes: Nodes) -> NDArray[np.object_]:
     lanes = components.reshape(len(components), config.words, config.lanes, -1)
     if config.metric == "table":
         return np.moveaxis(lanes, 2, 0)
+    if config.unit.is_coded:
+        lanes = _coded(config, lanes)
     words = np.zeros(lanes.shape[:2], dtype=object)
     for lane in range(config.lanes):
         words = words | (lanes[:, :, lane, 0] << (lane * config.unit.component_width))
@@ -117,6 +119,16 @@ def _padded(config: Configuration, components: NDArray[np.object_]) -> NDArray[n
     nothing = 0 if config.metric == "table" else config.component_max
     padding = np.full((count, config.words * config.lanes - config.features, levels), nothing, dtype=object)
     return np.concatenate([components, padding], axis=1)
+
+
+def _coded(config: Configuration, lanes: NDArray[np.object_]) -> NDArray[np.object_]:
+    """(prototypes, words, lanes, 1) complements of components, of words coded by `UnitShape.code`."""
+    places = np.arange(config.bits)
+    # A code is one of words, and memory holds the complement.
+    plain = 1 - (lanes.astype(np.int64) >> places & 1).reshape(*lanes.shape[:2], -1)
+    bits = np.stack([1 - plain[:, :, list(parity)].sum(axis=2) % 2 for parity in config.unit.code], axis=2)
+    coded: NDArray[np.object_] = (bits.reshape(*lanes.shape[:3], -1) << places).sum(axis=3, keepdims=True)
+    return coded.astype(object)
 
 
 def _radius_words(config: Configuration, shape: tuple[int, ...], radii: NDArray[np.integer]) -> NDArray[np.object_]:

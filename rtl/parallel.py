@@ -7,6 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from prototile.rtl.distance.hamming import coded
 from prototile.rtl.distance.shape import UnitShape
 from prototile.rtl.distance.unit import DistanceUnit
 from prototile.rtl.layout import query_layout, record_layout
@@ -137,7 +138,7 @@ class ParallelCore(wiring.Component):
         accept = self._accept(m)
         valid = Signal(self.stages)
         m.d.sync += valid.eq(Cat(accept, valid))
-        word = registered(m, self.query.payload.data)
+        word = registered(m, coded(self.shape.unit, self.query.payload.data))
 
         firsts = [self._first_of_class(m, at, word) for at in range(len(self.classes))]
         standing = first_of_classes(m, firsts, self.shape.class_levels)

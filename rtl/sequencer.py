@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.buffers import IN_FLIGHT, SLOTS, in_block_ram
+from prototile.rtl.distance.hamming import coded
 from prototile.rtl.grid import GridShape
 from prototile.rtl.layout import TAG_WIDTH, query_layout
 
@@ -157,7 +158,7 @@ class Sequencer(wiring.Component):
         shift = Signal()
         address_after = Signal(len(address), reset_less=True)
         m.d.sync += [accumulate.eq(loads), shift.eq(shifts), address_after.eq(address)]
-        word = read.data
+        word = coded(shape.unit, read.data)
         if shape.writable:
             word = self._write(m, ~running & ~full.any(), word, address_after)
         m.d.comb += [

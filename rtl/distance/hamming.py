@@ -1,20 +1,37 @@
-"""Number of differing bits of two words: a tree of adders as flat as carry chains allow."""
+"""Number of differing bits of two words: runs of adders whose sums are parities, then a tree of adders."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
 from prototile.rtl.adders import chained, chains
 from prototile.rtl.distance.ports import unit_ports
-from prototile.rtl.distance.shape import COUNT_CHAIN_BITS, UnitShape, hamming_carries, hamming_leaves
+from prototile.rtl.distance.shape import (
+    COUNT_CHAIN_BITS,
+    UnitShape,
+    count_carries,
+    count_numbers,
+    count_runs,
+)
+
+
+def coded(shape: UnitShape, word) -> Value:
+    """A query's word as the unit wants it: see `UnitShape.code`."""
+    return Cat(Cat(word[bit] for bit in bits).xor() for bits in shape.code)
 
 
 class Hamming(wiring.Component):
-    """Counts differing bits; ports as those of `DistanceUnit`.
+    """Counts differing bits; ports as those of `DistanceUnit`, the words coded by `UnitShape.code`.
 
-    Three differing bits become a number of two bits, in four tables: their inputs are six, and a table with four
-    inputs finds room for both bits of a pair that differ, or for one bit and a result of the others. Adders join the
-    numbers, two levels a cycle, and each takes one more bit as its carry input; the accumulator is the last of them.
-    Several adders share a carry chain.
+    A run of bits is added up by full adders one behind the other, each of which takes the sum of the one before and a
+    pair of bits. The sums are parities of bits that differ, and those are differences of parities: so query and
+    prototype come with parities in place of half of their bits, and a sum takes one table of two inputs, however many
+    bits it is of. What a full adder carries takes one table more: where its sums before and behind and one
+    bit of the pair are known, the other bit is, too. That makes one table a bit; without the code it would be two.
+
+    A tree adds up the carries. Three of them become a number of two bits; adders join these, two levels a cycle, and
+    each takes one more bit as its carry input; the accumulator is the last of them. Several adders share a carry chain.
+
+    With masks, bits differ or not before anything is added up, and words are not coded.
     """
 
     def __init__(self, shape: UnitShape):
@@ -24,10 +41,19 @@ class Hamming(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         shape = self.shape
-        differing = self._differing(m)
-        carries = hamming_carries(len(differing))
-        numbers, loose = self._leaves(m, differing[carries:])
-        carry = [self._registered(m, bit & self.enable, "carry") for bit in differing[:carries]]
+        width = shape.word_width
+        differing = self._differing()
+        sums, pairs = [], []
+        for at, run in enumerate(count_runs(width)):
+            sums.append(self._run(m, at, [differing[bit] for bit in run], pairs))
+        while len(sums) > 1:
+            sums = [*sums[3:], self._joined(*sums[:3], pairs)]
+        odd = self._registered(m, sums[0], "odd", quiet=True)
+        carry = [bit & self.enable for bit in differing[width - count_carries(width) :]]
+        carry = [self._registered(m, bit, "carry") for bit in carry]
+        numbers, loose = self._leaves(pairs)
+        numbers = [self._registered(m, number, f"number_{at}", quiet=True) for at, number in enumerate(numbers)]
+        loose = [self._registered(m, bit, f"loose_{at}", quiet=True) for at, bit in enumerate(loose)]
         level = 0
         while len(numbers) > 1:
             adders = []
@@ -35,16 +61,17 @@ class Hamming(wiring.Component):
                 adders.append((numbers[at], numbers[at + 1], loose.pop() if loose else None))
             rest = numbers[len(numbers) & ~1 :]
             numbers = self._added(m, adders, level) + rest
-            if level % 2 or len(numbers) == 1:
+            if level % 2 and len(numbers) > 1:
                 numbers = [self._registered(m, number, f"sum_{level}_{at}") for at, number in enumerate(numbers)]
                 loose = [self._registered(m, bit, f"loose_{level}_{at}") for at, bit in enumerate(loose)]
                 carry = [self._registered(m, bit, f"carry_{level}") for bit in carry]
+                odd = self._registered(m, odd, f"odd_{level}")
             level += 1
-        m.d.comb += [self.term.eq(numbers[0][: shape.term_width]), self.carry.eq(Cat(carry))]
+        m.d.comb += [self.term.eq(Cat(odd, *numbers)), self.carry.eq(Cat(carry))]
         return m
 
-    def _differing(self, m):
-        """Bits that differ and are not ignored; with a quiet unit, none where there is no word."""
+    def _differing(self):
+        """Bits that differ and are not ignored."""
         shape = self.shape
         bits = []
         for lane in range(shape.lanes):
@@ -55,13 +82,29 @@ class Hamming(wiring.Component):
                 bits.append(differs & ~memory[shape.bits] if shape.masked else differs)
         return bits
 
-    def _leaves(self, m, bits):
-        """Registered: numbers of up to two bits, and the bits that serve as carry inputs."""
-        spare = hamming_leaves(len(bits)) - 1
-        loose, rest = bits[:spare], bits[spare:]
-        numbers = [self._counted(rest[at : at + 3]) for at in range(0, len(rest), 3)]
-        numbers = [self._registered(m, number, f"leaf_{at}", quiet=True) for at, number in enumerate(numbers)]
-        return numbers, [self._registered(m, bit, f"loose_{at}", quiet=True) for at, bit in enumerate(loose)]
+    def _run(self, m, at, bits, pairs):
+        """The sum of a run; what its adders carry joins `pairs`."""
+        total = bits[0]
+        for place, (one, other) in enumerate(zip(bits[1::2], bits[2::2], strict=True)):
+            after = Signal(name=f"sum_{at}_{place}")
+            m.d.comb += after.eq(total ^ one ^ other if self.shape.masked else other)
+            pairs.append(Mux(total ^ one, ~after, one))
+            total = after
+        return total
+
+    @staticmethod
+    def _joined(one, other, third, pairs):
+        """The sum of three sums of runs; what it carries joins `pairs`."""
+        pairs.append(Mux(one ^ other, third, one))
+        return one ^ other ^ third
+
+    def _leaves(self, bits):
+        """Numbers of up to two bits, and the bits that serve as carry inputs."""
+        numbers, at = [], 0
+        for count in count_numbers(len(bits)):
+            numbers.append(self._counted(bits[at : at + count]))
+            at += count
+        return numbers, bits[at:]
 
     @staticmethod
     def _counted(bits):

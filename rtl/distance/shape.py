@@ -9,6 +9,8 @@ METRICS = ("l1", "l2", "linf", "hamming", "box", "table")
 SQUARE_TABLE_BITS = 4
 #: Longest carry chain in which the adders of a count of bits are put one behind the other.
 COUNT_CHAIN_BITS = 12
+#: Bits at most that a count of bits takes one behind the other.
+_RUN_BITS = 11
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,19 @@ class UnitShape:
     def word_width(self) -> int:
         """Bits of a query's word."""
         return self.lanes * self.bits
+
+    @property
+    def code(self) -> list[tuple[int, ...]]:
+        """The bits of a word whose parity is each bit of the word that a unit gets, of query and prototype likewise.
+
+        All but words that are coded are what they are.
+        """
+        return parity_code(self.word_width) if self.is_coded else [(at,) for at in range(self.word_width)]
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether words are coded: those of bits that all count, see `prototile.rtl.distance.hamming`."""
+        return self.metric == "hamming" and not self.masked
 
     @property
     def shift_bits(self) -> int:
@@ -106,7 +121,7 @@ class UnitShape:
     def term_width(self) -> int:
         """Bits of a word's term: a sum of two needs one bit more, a maximum none."""
         if self.metric == "hamming":
-            return (self.word_width - hamming_carries(self.word_width)).bit_length()
+            return (self.word_width - count_carries(self.word_width)).bit_length()
         return self.lane_width + (0 if self.is_maximum else (self.lanes - 1).bit_length())
 
     @property
@@ -124,23 +139,59 @@ class UnitShape:
     def latency(self) -> int:
         """Cycles from a word to its term: those of a lane, and one for each level of the tree of lanes.
 
-        A count of bits is registered once, then after every second level of its adders.
+        A count of bits is registered where its adders begin, and between each two levels of these and the next.
         """
         if self.metric == "hamming":
-            return 1 + -(-hamming_levels(self.word_width) // 2)
+            return 1 + max(0, count_levels(self.word_width) - 1) // 2
         return self.lane_latency + (self.lanes - 1).bit_length()
 
 
-def hamming_leaves(bits: int) -> int:
-    """Numbers that a count of bits starts from: three bits each, and a bit left over for the adder behind each."""
-    return -(-bits // 4)
+def count_carries(bits: int) -> int:
+    """Bits of a count that are left over to whoever adds up counts: one of an even number, as adders take two each."""
+    return int(bits % 2 == 0)
 
 
-def hamming_carries(bits: int) -> int:
-    """Bits that are left over to whoever adds up counts: one if all adders have theirs, else none."""
-    return int(bits % 4 == 0)
+def count_runs(bits: int) -> list[range]:
+    """The bits of a count, in runs of an odd length; their number is odd, too, so that adders of three join them."""
+    counted = bits - count_carries(bits)
+    runs = -(-counted // _RUN_BITS) | 1 if counted > _RUN_BITS else 1
+    pairs, more = divmod((counted - runs) // 2, runs)
+    ends = [0]
+    for run in range(runs):
+        ends.append(ends[-1] + 1 + 2 * (pairs + (run < more)))
+    return [range(*ends[at : at + 2]) for at in range(runs)]
 
 
-def hamming_levels(bits: int) -> int:
-    """Levels of adders of a count of bits."""
-    return (hamming_leaves(bits) - 1).bit_length()
+def count_pairs(bits: int) -> int:
+    """Pairs among the bits of a count: what is counted behind its runs."""
+    return (bits - count_carries(bits) - 1) // 2
+
+
+def count_numbers(bits: int) -> list[int]:
+    """How many of some bits make each of the numbers that adders join; each adder takes one more bit as its carry.
+
+    Numbers of up to three bits, as few as there can be.
+    """
+    if not bits:
+        return []
+    numbers = -(-(bits + 1) // 4)
+    some, more = divmod(bits - (numbers - 1), numbers)
+    return [some + (at < more) for at in range(numbers)]
+
+
+def count_levels(bits: int) -> int:
+    """Levels of adders behind the runs of a count."""
+    return max(0, len(count_numbers(count_pairs(bits))) - 1).bit_length()
+
+
+def parity_code(bits: int) -> list[tuple[int, ...]]:
+    """For each bit of a coded word the bits of the word whose parity it is.
+
+    The third, fifth and so on bit of a run become the parity of the run up to there, all others stay as they are. Each
+    bit can be found again from its parity and those before it, so no two words have one code.
+    """
+    code = [(at,) for at in range(bits)]
+    for run in count_runs(bits):
+        for place in range(2, len(run), 2):
+            code[run[place]] = tuple(run[: place + 1])
+    return code

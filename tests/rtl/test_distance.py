@@ -28,6 +28,11 @@ def field(shape, value, ignored=False, shift=0):
     return (top - value) | ignored << shape.bits | shift << (shape.bits + shape.masked)
 
 
+def coded(shape, word):
+    """A word of plain components as the unit wants it."""
+    return sum((sum(word >> bit & 1 for bit in bits) & 1) << at for at, bits in enumerate(shape.code))
+
+
 def expected(shape, word):
     """Distance of one word: a list of components (query, value, ignored, shift)."""
     terms = [0 if ignored else TERMS[shape.metric](q, value) << shift for q, value, ignored, shift in word]
@@ -43,8 +48,11 @@ def played(shape, words, enabled=None):
         for at in range(len(words) + shape.latency):
             word = words[min(at, len(words) - 1)]
             ctx.set(unit.enable, 1 if enabled is None else enabled[min(at, len(words) - 1)])
-            ctx.set(unit.query, sum(q << (lane * shape.bits) for lane, (q, *_) in enumerate(word)))
+            ctx.set(unit.query, coded(shape, sum(q << (lane * shape.bits) for lane, (q, *_) in enumerate(word))))
             memory = sum(field(shape, *rest) << (lane * shape.component_width) for lane, (_, *rest) in enumerate(word))
+            if shape.is_coded:
+                ones = (1 << shape.memory_width) - 1
+                memory = ones ^ coded(shape, ones ^ memory)
             ctx.set(unit.memory, memory)
             await ctx.tick()
             if at >= shape.latency - 1:
@@ -109,10 +117,23 @@ def test_every_word(metric, bits, lanes):
     assert distances(shape, words) == [expected(shape, word) for word in words]
 
 
-@pytest.mark.parametrize("width", [*range(1, 34), 48, 64, 100])
-def test_bits_are_counted(width):
-    """All ones, none, each alone, and at random; at every width a tree of another form."""
+@pytest.mark.parametrize("width", [*range(1, 41), 63, 64, 65, 100, 255, 256])
+def test_a_code_is_one_of_words(width):
+    """Each bit can be told from its parity and those before it; and parities are of few bits."""
     shape = UnitShape(metric="hamming", bits=1, lanes=width)
+    assert len(shape.code) == width
+    for at, bits in enumerate(shape.code):
+        assert bits[-1] == at
+        assert list(bits) == sorted(set(bits))
+        assert len(bits) <= 11
+    assert not UnitShape(metric="hamming", bits=1, lanes=width, masked=True).is_coded
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("width", [*range(1, 34), 48, 64, 100, 256])
+def test_bits_are_counted(width, masked):
+    """All ones, none, each alone, and at random; at every width runs and a tree of another form."""
+    shape = UnitShape(metric="hamming", bits=1, lanes=width, masked=masked)
     numbers = random.Random(width)
     counts = [0, width, *(numbers.randrange(width + 1) for _ in range(60))]
     sets = [set(numbers.sample(range(width), count)) for count in counts] + [{at} for at in range(width)]
@@ -134,7 +155,7 @@ def test_the_largest_term_fits(metric, shift_max, bits, lanes):
     largest = expected(shape, words[0])
     assert distances(shape, words) == [largest]
     # What counts bits passes one on as its carry.
-    carry = metric == "hamming" and not bits * lanes % 4
+    carry = metric == "hamming" and not bits * lanes % 2
     assert largest - carry < 1 << shape.term_width
 
 
@@ -147,8 +168,11 @@ def test_the_largest_term_fits(metric, shift_max, bits, lanes):
         (UnitShape(metric="l2", bits=4), 2),
         (UnitShape(metric="l2", bits=8, lanes=5), 6),
         (UnitShape(metric="linf", bits=8, lanes=2), 3),
-        (UnitShape(metric="hamming", bits=1, lanes=2), 1),
-        (UnitShape(metric="hamming", bits=1, lanes=32), 3),
+        (UnitShape(metric="hamming", bits=1, lanes=1), 1),
+        (UnitShape(metric="hamming", bits=1, lanes=8), 1),
+        (UnitShape(metric="hamming", bits=1, lanes=16), 1),
+        (UnitShape(metric="hamming", bits=1, lanes=32), 1),
+        (UnitShape(metric="hamming", bits=1, lanes=48), 2),
         (UnitShape(metric="box", bits=4), 2),
         (UnitShape(metric="table", bits=4, lanes=3), 3),
     ],

@@ -34,6 +34,19 @@ def component(config, query, memory):
     return distance, legal
 
 
+def decoded(unit, word):
+    """The word of a query that has this code: each bit from its parity and the bits before it."""
+    bits = []
+    for at, parity in enumerate(unit.code):
+        bits.append(word[at] ^ Cat(bits[bit] for bit in parity[:-1]).xor())
+    return Cat(bits)
+
+
+def decoded_memory(unit, word):
+    """The same for a word of memory, which holds complements."""
+    return ~decoded(unit, ~word) if unit.is_coded else word
+
+
 def word(config, query, memory):
     """Distance of a whole word, and what to assume of the memory."""
     unit = config.unit
@@ -57,7 +70,8 @@ def unit(bench, **fields):
     bench.unknown(*inside.registers())
     for name in ("query", "memory", "enable"):
         bench.drive(getattr(dut, name), name)
-    exact, legal = word(config, bench.inputs["query"], bench.inputs["memory"])
+    query, memory = decoded(shape, bench.inputs["query"]), decoded_memory(shape, bench.inputs["memory"])
+    exact, legal = word(config, query, memory)
     bench.assume(legal)
     exact = Mux(dut.enable, exact, 0)
     enable = dut.enable
@@ -129,6 +143,8 @@ UNIT = Proof(
         ),
         Mutation("distance.unit:DistanceUnit._join", "left > right", "left < right", "linf, 4 bits, 3 lanes, quiet"),
         Mutation("distance.hamming:Hamming._counted", "both | (odd & third[0])", "both", "hamming, 13 bits"),
+        Mutation("distance.hamming:Hamming._joined", "third, one)", "one, third)", "hamming, 13 bits"),
+        Mutation("distance.hamming:Hamming._run", "~after, one)", "after, one)", "hamming, 13 bits"),
     ),
 )
 

@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Const, Mux, Signal
 from formal.contract import decided
 from formal.proof import Mutation, Proof
-from formal.proofs.accumulator import word
+from formal.proofs.accumulator import decoded_memory, word
 from formal.proofs.handshake import parallel
 from formal.subjects import core_of, nodes
 
@@ -37,7 +37,8 @@ def parallel_answers(bench, *, labels, **fields):
     contents = memory_words(config, model)[0, :, 0, 0]
     found = []
     for index, (content, label) in enumerate(zip(contents, labels, strict=True)):
-        total, _ = word(config, query, Const(int(content), config.unit.memory_width))
+        memory = decoded_memory(config.unit, Const(int(content), config.unit.memory_width))
+        total, _ = word(config, query, memory)
         distance = Signal(config.distance_width, name=f"distance_of_{index}")
         m.d.comb += distance.eq(total)
         silent = Const(0) if model.radii is None else distance >= int(model.radii[index])
