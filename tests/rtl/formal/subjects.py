@@ -1,11 +1,34 @@
 """Small designs to prove things of, made as those of users are: from a configuration and arrays."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from prototile.config import Configuration
 from prototile.hardware import core
 from prototile.nodes import Nodes
 from prototile.placement import segment_count
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key that the grid sends of a query: its round, readout and row, and the cycles from the first key to it."""
+
+    round_: int
+    readout: int
+    row: int
+    after: int
+
+
+def keys_of(config: Configuration) -> list[Key]:
+    """The keys of a query, in the order in which they come."""
+    rounds, passes = range(config.prototypes_per_pe), range(config.k)
+    return [
+        Key(at, by, row, at * config.round_interval_cycles + by * config.pass_interval_cycles + 2 * row)
+        for at in rounds
+        for by in passes
+        for row in range(config.rows)
+    ]
 
 
 def configuration(*, labels, **fields) -> Configuration:

@@ -11,12 +11,14 @@ from formal.proofs import (
     response,
     sequencer,
     tournament,
+    vote,
     writing,
 )
 
 PROOFS = (
     *minimum.PROOFS,
     *tournament.PROOFS,
+    *vote.PROOFS,
     *collector.PROOFS,
     *accumulator.PROOFS,
     *handshake.PROOFS,

@@ -42,7 +42,7 @@ def parallel_answers(bench, *, labels, **fields):
         distance = Signal(config.distance_width, name=f"distance_of_{index}")
         m.d.comb += distance.eq(total)
         silent = Const(0) if model.radii is None else distance >= int(model.radii[index])
-        found.append((Cat(Const(index, config.index_width), distance, silent), label))
+        found.append((Cat(Const(index, config.index_width), distance, silent), label, Const(1)))
     expected, parts = decided(m, config, found)
     ends = time == core.stages
     written = Signal(core.record.payload.shape(), name="written")

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Mux, Signal, Value
 from formal.proof import Mutation, Proof
 from formal.proofs.outbox import ring
 from formal.scoreboard import Scoreboard
-from formal.subjects import core_of
+from formal.subjects import core_of, keys_of
 
 from prototile.rtl.buffers import IN_FLIGHT
 
@@ -140,22 +140,36 @@ def _inner_serial(bench, config, inner, words, waits, board):
     bench.always("slots are filled in turn", take_slot == play_slot ^ full[0] ^ full[1])
     bench.always("a full slot is the one to be played", (full == 0) | full.bit_select(play_slot, 1))
     bench.always("all are somewhere", inside == full[0] + full[1] - plays + in_flight)
-    rows, rounds = config.rows, config.prototypes_per_pe
-    segments = rows * rounds
-    # A query's keys are taken at these ages, the last four cycles before its record is made.
-    first_taking = run - 4 - (rounds - 1) * config.round_interval_cycles - 2 * (rows - 1)
-    takings = [
-        first_taking + at * config.round_interval_cycles + 2 * row for at in range(rounds) for row in range(rows)
-    ]
+    # The last key of a query is taken some cycles before its record is made.
+    keys = keys_of(config)
+    first_taking = run - 4 - config.vote_cycles - keys[-1].after
     taken_of = [
-        Mux(is_there, sum((age > taking for taking in takings), start=Const(0)), 0)
+        Mux(is_there, sum((age > first_taking + key.after for key in keys), start=Const(0)), 0)
         for is_there, age in zip(under_way, ages, strict=True)
     ]
-    segment = Signal(range(segments + 1))
-    m.d.comb += segment.eq(Mux(taken_of[0] == segments, taken_of[1], taken_of[0]))
+    taken_keys = Signal(range(len(keys) + 1), name="taken_keys")
+    m.d.comb += taken_keys.eq(Mux(taken_of[0] == len(keys), taken_of[1], taken_of[0]))
+    segment, row, readout = (Signal(range(len(keys)), name=f"next_{name}") for name in ("segment", "row", "readout"))
+    with m.Switch(taken_keys):
+        for at, key in enumerate(keys):
+            with m.Case(at):
+                of_segment = key.round_ * config.rows + key.row
+                m.d.comb += [segment.eq(of_segment), row.eq(key.row), readout.eq(key.readout)]
     bench.always("keys are counted", inner["collector.segment"] == segment)
-    bench.always("rows are counted", inner["collector.row"] == segment % rows)
-    bench.always("one readout is taken of each", inner["collector.readout"] == 0)
+    bench.always("rows are counted", inner["collector.row"] == row)
+    bench.always("readouts are counted", inner["collector.readout"] == readout)
+
+    kept = ["best_order", "best_class", "best_valid", "runner_up_order", "runner_up_class", "runner_up_valid"]
+    kept += ["vote.label", "vote.distance", "vote.tie"] if config.k > 1 else []
+    made_of = Cat(inner[f"collector.{name}"] for name in kept) if len(keys) > 1 else Const(0)
+    waits_on = bench.register(waiting & ~taken & ~bench.reset, "waits_on")
+    stands = made_of == bench.register(made_of, "made_of")
+    bench.always("what a waiting record is made of stands", ~waits_on | stands)
+    last_taken = [bench.register(inner["collector.taking"], "taking_1")]
+    for at in range(2, 4):
+        last_taken.append(bench.register(last_taken[-1] & ~bench.reset, f"taking_{at}"))
+    begins = inner["collector.taking"] & (taken_keys == 0)
+    bench.always("four cycles are between queries' keys", ~(begins & Cat(last_taken).any()))
 
     # The ring of what came with each query.
     bench.always("the ring holds those inside", (into - out_of)[: len(into)] == (inside - shows)[: len(into)])
@@ -273,6 +287,7 @@ CORE = Proof(
         "1 element, 1 word": {"labels": [0]},
         "2 rows of 2 tiles, 2 words": {"labels": [0, 0, 1], "columns": 2, "features": 2},
         "2 rounds": {"labels": [0, 1], "prototypes_per_pe": 2},
+        "2 votes": {"labels": [0, 1], "k": 2},
         "10 words, back to back": {"labels": [0], "features": 10},
     },
     controls=(

@@ -63,7 +63,7 @@ NODE = Proof(
 )
 
 
-def row_fields(*, elements, columns, bits, features, radii="none", memory_register=False):
+def row_fields(*, elements, columns, bits, features, radii="none", memory_register=False, k=1):
     """A core of one row, all of whose prototypes are of one class."""
     return {
         "labels": [0] * elements,
@@ -75,23 +75,26 @@ def row_fields(*, elements, columns, bits, features, radii="none", memory_regist
         "memory": "single_port",
         "writable": True,
         "memory_register": memory_register,
+        "k": k,
     }
 
 
 def row_times(config):
-    """Cycles in which words, radii and the distance of a round begin to enter, and in which its key is complete."""
-    gap = config.round_interval_cycles - config.memory_rows - config.distance_width
+    """Cycles in which words, radii and the distance of a round begin to enter, and in which its keys are complete."""
+    last_shift = config.memory_rows + (config.k - 1) * config.pass_interval_cycles
+    gap = config.round_interval_cycles - last_shift - config.distance_width
     begin = config.distance_width + gap + 1
     turn = begin + config.words
     shift = begin + config.memory_rows
     # The bit that leads the key leaves a cycle before the distance.
     leads = config.radii == "prototype"
     way = config.unit.latency + config.memory_register + config.columns + config.bank_width + 3 - leads
-    return begin, turn, shift, shift + config.key_width + way
+    first = shift + config.key_width + way
+    return begin, turn, shift, [first + readout * config.pass_interval_cycles for readout in range(config.k)]
 
 
 def row_depth(**shape):
-    return row_times(configuration(**row_fields(**shape)))[-1] + 1
+    return row_times(configuration(**row_fields(**shape)))[-1][-1] + 1
 
 
 def row(bench, **shape):
@@ -108,8 +111,8 @@ def row(bench, **shape):
     inside = bench.add(grid, "grid")
     bench.unknown(*inside.registers())
 
-    begin, turn, shift, end = row_times(config)
-    width = config.distance_width
+    begin, turn, shift, dues = row_times(config)
+    width, pause, end = config.distance_width, config.pass_interval_cycles, dues[-1]
     after_reset = bench.constant(1, "after_reset")
     # One cycle more or less between the rounds.
     waits = bench.constant(1, "waits")
@@ -117,17 +120,20 @@ def row(bench, **shape):
     m.d.sync += time.eq(Mux(time == end, end, time + 1))
     bench.assume(bench.reset == (after_reset & (time == 0)))
     before = ~after_reset & (time >= waits) & (time < width + waits)
+    last = shift + (config.k - 1) * pause
+    shifts = [(time >= at) & (time < at + width) for at in range(shift, last + 1, pause)]
     controls = {
         "accumulate": (time >= begin) & (time < turn),
         "rotate": (time >= turn) & (time < shift),
-        "shift": before | ((time >= shift) & (time < shift + width)),
+        "shift": before | Cat(shifts).any(),
+        "keep": (time >= shift) & (time < last),
     }
     for name, _ in grid.i.shape():
         bench.drive(grid.i[name], f"i_{name}")
         if name in controls:
-            bench.assume((time >= shift + width) | (grid.i[name] == controls[name]))
+            bench.assume((time >= last + width) | (grid.i[name] == controls[name]))
     # The distances of the round that follows do not leave before its time.
-    bench.assume((time < shift + width) | (time >= shift + config.round_interval_cycles) | ~grid.i.shift)
+    bench.assume((time < last + width) | (time >= shift + config.round_interval_cycles) | ~grid.i.shift)
     bench.assume(~grid.i.write)
 
     # What each accumulator holds when it begins to shift, in the order of indices.
@@ -148,33 +154,34 @@ def row(bench, **shape):
         reads.append(Cat(Const(position, config.position_width), distance))
         distances.append(distance)
 
-    expected = Signal(config.key_width)
-    best = Signal(len(distances[0]))
-    m.d.comb += Cat(expected, best).eq(_first([Cat(*one) for one in zip(reads, distances, strict=True)], distances))
-    due = time == end
-    past = bench.register(due, "past")
-    bench.always("the key comes when it is due", ~due | past | grid.complete)
-    complete = due & ~past
-    bench.always("the key is the smallest, of the lowest index", ~complete | (grid.key == expected))
-    for at, read in enumerate(reads):
-        bench.reachable(f"element {at} wins", complete & (grid.key == read))
-    bench.reachable("the largest distance wins", complete & (best[:width] == config.distance_max))
-
-
-def _first(reads, distances):
-    """The key of the smallest distance, of the first of several."""
-    best_read, best = reads[0], distances[0]
-    for read, distance in zip(reads[1:], distances[1:], strict=True):
-        nearer = distance < best
-        best_read, best = Mux(nearer, read, best_read), Mux(nearer, distance, best)
-    return best_read
+    # How many elements come before each: those of a smaller distance, and of those of the same, the ones before.
+    ranks = []
+    for at, distance in enumerate(distances):
+        nearer = [
+            other <= distance if one < at else other < distance for one, other in enumerate(distances) if one != at
+        ]
+        ranks.append(sum(nearer, start=Const(0)))
+    past = bench.register(time == end, "past")
+    for readout, due in enumerate(dues):
+        now = (time == due) & ~past
+        bench.always(f"key {readout} comes when it is due", ~now | grid.complete)
+        shown = grid.key[config.position_width :][:width]
+        if readout >= len(reads):
+            bench.always(f"key {readout} is none", ~now | shown.all())
+            continue
+        for at, (read, rank) in enumerate(zip(reads, ranks, strict=True)):
+            its = now & (rank == readout)
+            bench.always(f"key {readout} is that of element {at}, if that is the next", ~its | (grid.key == read))
+            bench.reachable(f"element {at} comes as number {readout}", its)
+        bench.reachable(f"number {readout} has the largest distance", now & (shown == config.distance_max))
 
 
 OWN_RADII = "2 tiles of 3 elements, own radii"
+VOTES, FAR = "3 readouts, 2 elements, own radii", "3 readouts, 3 elements in 3 tiles"
 ROW = Proof(
     name="elimination in a row",
     about=("bank.py", "tile.py", "grid.py", "element.py"),
-    claim="whatever the distances, the row's key is the smallest, and of equal ones that of the lowest index",
+    claim="whatever the distances, a row's keys are its smallest, in turn, and of equal ones the lowest index first",
     build=row,
     depth=row_depth,
     shapes={
@@ -187,6 +194,9 @@ ROW = Proof(
             "features": 2,
             "radii": "prototype",
         },
+        FAR: {"elements": 3, "columns": 3, "bits": 1, "features": 1, "k": 3},
+        VOTES: {"elements": 2, "columns": 1, "bits": 1, "features": 1, "radii": "prototype", "k": 3},
+        "2 readouts, 6 elements in 2 banks": {"elements": 6, "columns": 1, "bits": 1, "features": 1, "k": 2},
         "a register after the memory": {
             "elements": 4,
             "columns": 2,
@@ -206,6 +216,8 @@ ROW = Proof(
             "node.own.eq(pair[0]), node.west.eq(pair[-1])",
             "2 tiles of 2 banks, 12 elements, 2 bits",
         ),
+        Mutation("bank:Bank._candidate", "joins &= ~won", "joins &= 1", VOTES),
+        Mutation("tile:Tile._advance", "self.advance & ~node.takes_own", "self.advance & node.takes_own", FAR),
     ),
 )
 
