@@ -25,11 +25,13 @@ from prototile.design import Design, Verification, compare
 from prototile.design import convert as convert_model
 from prototile.errors import InputError, ModelFileError
 from prototile.files import load_labels, load_model, load_vectors
-from prototile.folder import BENCH_VECTORS, CORE_FILE, check_place, load
+from prototile.folder import BENCH_VECTORS, CORE_FILE, check_place, load, write_test_bench
 from prototile.model import PrototypeModel
 from prototile.record import Status
 from prototile.report import Values, built, doubts, read_report, simulated, update_report, write_whole
-from prototile.sim.bench import BenchResult, Case, choose_vectors, publish, run_bench, write_bench
+from prototile.sim.bench import BenchResult, Case, publish, run_bench
+from prototile.sim.cases import cases_of, impossible_cases
+from prototile.sim.vectors import choose_vectors
 from prototile.sim.verilated import Stalls
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ _PAUSES = 0.25
 _RESET_QUERIES = 24
 #: Columns of a table that goes to a file or another program.
 _WIDE = 200
-#: Mismatches that are shown.
+#: Mismatches that are shown, and cases that were not played.
 _SHOWN = 3
 #: Queries of a waveform: on the core, and on a whole board, where each takes as long as on the serial line.
 _WAVE_ROWS, _WAVE_ROWS_OF_BOARD = 50, 5
@@ -133,8 +135,8 @@ def simulate(options: Namespace) -> int:
         queries = Queries.of(design, folder, options.vectors)
         if queries.are_prototypes_of(design):
             steps.note(
-                f"prototile: warning: {folder} holds no vectors but the model's own prototypes, so only these are "
-                "played; name a file with --vectors."
+                f"prototile: warning: {folder} holds no vectors of data, so only the model's own prototypes are played, and"
+                " queries made for rare cases; name a file with --vectors."
             )
         if level.waves is not None:
             most = _WAVE_ROWS if level.name == "rtl" else _WAVE_ROWS_OF_BOARD
@@ -155,11 +157,20 @@ def simulate(options: Namespace) -> int:
             with writing(options.junit):
                 publish(None if bench is None else bench.junit, Path(options.junit), [_case(verification)])
         values = simulated(
-            design, verification, X=queries.X, y=queries.y, bench=bench, bench_simulator=options.simulator
+            design,
+            verification,
+            X=queries.X,
+            y=queries.y,
+            made=queries.made,
+            bench=bench,
+            bench_simulator=options.simulator,
         )
         update_report(folder, design, values)
+    cases = {case: int(np.count_nonzero(rows)) for case, rows in cases_of(design.config, golden).items()}
+    impossible = impossible_cases(design.config, design.quantised.nodes, design.quantised.reachable)
     found = _simulation(options, values, verification, bench)
-    show(options, found, lambda: _table(_simulation_lines(options, values, verification, bench)))
+    found |= {"made": queries.made, "cases": cases, "impossible": impossible}
+    show(options, found, lambda: _table(_simulation_lines(options, found, values, verification, bench)))
     return 0 if verification.ok and (bench is None or bench.ok) else 1
 
 
@@ -324,12 +335,15 @@ class Queries:
         In chip units (rows, features), and the components clipped in each row.
     X, y
         The same in the user's numbers, and labels; None where unknown.
+    made
+        How many of them, the last ones, were made for rare cases and come from no data.
     """
 
     components: NDArray[Any]
     saturated: NDArray[np.int64]
     X: Any = None
     y: NDArray[Any] | None = None
+    made: int = 0
 
     @classmethod
     def of(cls, design: Design, folder: Path, file: str | None) -> Queries:
@@ -352,6 +366,7 @@ class Queries:
             saturated=self.saturated[:count],
             X=None if self.X is None else self.X[:count],
             y=None if self.y is None else self.y[:count],
+            made=max(0, self.made - max(0, len(self.components) - count)),
         )
 
     @classmethod
@@ -362,6 +377,7 @@ class Queries:
             rows = json.loads(file.read_text(encoding="utf-8"))
             components = np.array([row["components"] for row in rows])
             saturated = np.array([row["saturated"] for row in rows])
+            made = sum("made_for" in row for row in rows)
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise ModelFileError(f"{file} cannot be read ({error}); name a file with --vectors.") from None
         config = design.config
@@ -370,12 +386,13 @@ class Queries:
             and _integers(saturated, (len(rows),), config.features)
         ):
             raise ModelFileError(f"{file} holds no queries of this design; name a file with --vectors.")
-        return cls(components=components.astype(np.int64), saturated=saturated.astype(np.int64))
+        return cls(components=components.astype(np.int64), saturated=saturated.astype(np.int64), made=made)
 
     def are_prototypes_of(self, design: Design) -> bool:
         """Whether these are what a folder's test bench holds if no vectors were given."""
         prototypes = design.quantised.exemplars[:BENCH_VECTORS]
-        return not self.saturated.any() and np.array_equal(self.components, prototypes)
+        own = len(self.components) - self.made
+        return not self.saturated[:own].any() and np.array_equal(self.components[:own], prototypes)
 
 
 def _integers(values: NDArray[Any], shape: tuple[int, ...], largest: int) -> bool:
@@ -426,8 +443,7 @@ def bench_of(design: Design, folder: Path, options: Namespace) -> BenchResult:
     shutil.rmtree(source, ignore_errors=True)
     (source / CORE_FILE).parent.mkdir(parents=True)
     shutil.copyfile(core_file(folder), source / CORE_FILE)
-    records = design.golden.decide(queries.components, queries.saturated)
-    write_bench(source, design.config, queries.components, queries.saturated, records, design.first_writes)
+    write_test_bench(design, source, queries.components, queries.saturated)
     return run_bench(source, simulator=options.simulator, build=where / "run")
 
 
@@ -559,16 +575,26 @@ def _simulation(
 
 
 def _simulation_lines(
-    options: Namespace, values: Values, verification: Verification, bench: BenchResult | None
+    options: Namespace,
+    found: dict[str, Any],
+    values: Values,
+    verification: Verification,
+    bench: BenchResult | None,
 ) -> list[tuple[str, str]]:
     """What ``simulate`` prints."""
     cycles = "" if verification.cycles is None else f", {verification.cycles:,} cycles"
+    made = f", {found['made']} of them made for rare cases" if found["made"] else ""
+    possible = [case for case in found["cases"] if case not in found["impossible"]]
+    absent = [case for case in possible if not found["cases"][case]]
+    more = ", ..." if len(absent) > _SHOWN else ""
+    not_played = f"; not played: {', '.join(absent[:_SHOWN])}{more}" if absent else ""
     lines = [
-        ("queries", f"{verification.rows} at level {verification.level}{cycles}"),
+        ("queries", f"{verification.rows} at level {verification.level}{made}{cycles}"),
+        ("cases", f"{len(possible) - len(absent)} of {len(possible)} that this model can have{not_played}"),
         ("mismatches", f"{verification.mismatches} in any field of the record"),
     ]
-    for row, field, golden, found in verification.differences[:_SHOWN]:
-        lines.append((f"row {row}", f"{field} is {found}, but must be {golden}"))
+    for row, field, golden, answer in verification.differences[:_SHOWN]:
+        lines.append((f"row {row}", f"{field} is {answer}, but must be {golden}"))
     if values["accuracy"] is not None:
         lines.append(("accuracy", ", ".join(f"{key} {100 * share:.1f} %" for key, share in values["accuracy"].items())))
     if values["agreement"] is not None:

@@ -19,6 +19,8 @@ from prototile.quantised import MAX_BITS, MAX_ENTRY, MAX_SHIFT, QuantisedModel
 from prototile.quantiser import BitsChoice, BitsPoint, Quantiser, check_max_loss
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from prototile.boards.board import Board
 
 CONFIG_FILE = "config.json"
@@ -57,7 +59,6 @@ def save(design: Design, folder: Path, vectors: Any = None) -> Path:
     from prototile.files import save_model
     from prototile.interfaces import interface_verilog
     from prototile.report import converted, write_report
-    from prototile.sim.bench import write_bench
 
     check_place(folder)
     if vectors is None:
@@ -73,12 +74,40 @@ def save(design: Design, folder: Path, vectors: Any = None) -> Path:
         core.write_text(design.core_verilog, encoding="utf-8")
         for module, text in interface_verilog(design.config, design.digest, design.write_layout).items():
             core.with_name(f"{module}.v").write_text(text, encoding="utf-8")
-        records = design.golden.decide(queries, saturated)
-        write_bench(fresh, design.config, queries, saturated, records, design.first_writes)
+        write_test_bench(design, fresh, queries, saturated)
         write_driver(design, fresh / DRIVER_FOLDER)
         (fresh / README_FILE).write_text(_readme(design), encoding="utf-8")
         write_report(fresh, design, converted(design))
     return folder
+
+
+def write_test_bench(design: Design, folder: Path, queries: NDArray[Any], saturated: NDArray[Any]) -> Path:
+    """Write ``tb/`` for queries, and for cases of records that they do not hold, as far as queries for these are found.
+
+    Parameters
+    ----------
+    folder
+        The design folder, or one like it; it exists.
+    queries, saturated
+        In chip units (rows, features), and the components clipped in each row (rows,).
+    """
+    from prototile.sim.bench import write_bench
+    from prototile.sim.cases import impossible_cases
+    from prototile.sim.vectors import completed
+
+    model = design.quantised
+    impossible = impossible_cases(design.config, model.nodes, model.reachable)
+    played = completed(design.golden, model.exemplars, model.labels, queries, saturated, impossible)
+    return write_bench(
+        folder,
+        design.config,
+        played.queries,
+        played.saturated,
+        played.records,
+        design.first_writes,
+        made_for=played.made_for,
+        impossible=impossible,
+    )
 
 
 def check_place(folder: Path) -> None:

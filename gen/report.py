@@ -221,6 +221,7 @@ def simulated(
     *,
     X: Any = None,
     y: Any = None,
+    made: int = 0,
     bench: BenchResult | None = None,
     bench_simulator: str | None = None,
 ) -> Values:
@@ -233,6 +234,8 @@ def simulated(
     X, y
         The vectors (rows, features) that were compared, in the user's numbers, and their labels. With `X` the agreement
         with the model in floating point is measured, with `y` the accuracy.
+    made
+        How many of the vectors, the last ones, come from no data: ties and clipped components of theirs do not count.
     bench, bench_simulator
         What the cocotb test bench showed, and where it ran.
 
@@ -249,8 +252,8 @@ def simulated(
         "stage": "simulated",
         "accuracy": None if X is None or y is None else _accuracy(design, X, np.asarray(y), records),
         "agreement": None if X is None else _share(design.model.predict(X) == design.labels(records)),
-        "ties": int(np.count_nonzero(records["tie"])),
-        "saturated": int(np.count_nonzero(records["saturated"])),
+        "ties": int(np.count_nonzero(records["tie"][: len(records) - made])),
+        "saturated": int(np.count_nonzero(records["saturated"][: len(records) - made])),
         "verification": proven,
         "levels": [proven],
     }

@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from xml.etree import ElementTree
 
@@ -23,6 +24,7 @@ from prototile.cache import cache_folder
 from prototile.config import CHUNK_BITS, Configuration
 from prototile.errors import ToolError
 from prototile.record import RECORD_DTYPE, Status
+from prototile.sim.cases import cases_of
 from prototile.sim.verilated import keep_runtime, recall_runtime, runtime_key, verilator_environment
 
 SIMULATORS = ("verilator", "icarus")
@@ -39,43 +41,7 @@ _FOREIGN = (
 )
 _SIMULATION = "sim_build"
 _RESULTS = "results.xml"
-
-
-def choose_vectors(config: Configuration, records: NDArray[np.void], count: int) -> NDArray[np.int64]:
-    """Rows that make a good small set of vectors: every case of the records first, then rows spread over all.
-
-    Cases are each class as label, each status, ties, clipped components, negative margins, no runner-up, distance 0; in
-    this order where `count` is too small for all.
-
-    Parameters
-    ----------
-    config
-        The design's configuration.
-    records : (rows,) `RECORD_DTYPE`
-        Records of all rows to choose from.
-    count
-        Rows wanted, at least 1; all are chosen if there are no more.
-
-    Returns
-    -------
-    ndarray of shape (min(count, rows),), int64
-        Indices of rows, ascending.
-    """
-    if count < 1:
-        raise ValueError(f"count must be a positive integer, not {count!r}")
-    cases = [records["label"] == label for label in range(config.class_count)]
-    cases += [records["status"] == status for status in reversed(Status)]
-    cases += [records["tie"], records["saturated"] > 0, records["margin"] < 0, records["runner_up"] < 0]
-    cases += [records["distance"] == 0]
-    chosen: dict[int, None] = {}
-    for case in cases:
-        rows = np.flatnonzero(case)
-        if rows.size and not chosen.keys() & set(rows.tolist()):
-            chosen[int(rows[0])] = None
-    spread = np.linspace(0, len(records) - 1, min(count, len(records))).astype(np.int64)
-    rest = [*spread.tolist(), *range(len(records))]
-    chosen.update(dict.fromkeys(rest))
-    return np.sort(np.array(list(chosen)[:count], dtype=np.int64))
+_COVERAGE = "coverage.json"
 
 
 def write_bench(
@@ -85,6 +51,9 @@ def write_bench(
     saturated: NDArray[np.integer[Any]],
     records: NDArray[np.void],
     writes: NDArray[np.void] | None = None,
+    *,
+    made_for: Sequence[str] = (),
+    impossible: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """Write ``tb/`` into a design folder, in place of one that is there; the same input gives the same bytes.
 
@@ -100,6 +69,10 @@ def write_bench(
         What the core must answer, from the golden model.
     writes
         Words that must be in the memories first, `prototile.hardware.memory_writes`; None if they are there at start.
+    made_for
+        What the last queries were made for, by the names of `prototile.sim.cases.cases_of`; the others are the user's.
+    impossible
+        Why there is no query for a case, by these names.
 
     Returns
     -------
@@ -109,13 +82,18 @@ def write_bench(
     Raises
     ------
     ValueError
-        If there are no rows, or shapes and values contradict each other or the configuration.
+        If there are no rows, or shapes and values contradict each other or the configuration, or what is impossible is
+        among the records.
     """
     _check(config, queries, saturated, records)
+    wrong = [case for case, rows in cases_of(config, records).items() if case in impossible and rows.any()]
+    if wrong:
+        raise ValueError(f"there are records of cases that are said to be impossible: {', '.join(wrong)}")
     with tempfile.TemporaryDirectory(prefix=".tb-", dir=folder) as scratch:
         draft = Path(scratch, "tb")
         draft.mkdir()
-        for name, text in _contents(config, queries, saturated, records, writes).items():
+        texts = _contents(config, queries, saturated, records, writes, made_for, impossible)
+        for name, text in texts.items():
             (draft / name).write_text(text, encoding="utf-8", newline="\n")
         target = folder / "tb"
         if target.exists():
@@ -149,17 +127,24 @@ def _contents(
     saturated: NDArray[np.integer[Any]],
     records: NDArray[np.void],
     writes: NDArray[np.void] | None,
+    made_for: Sequence[str],
+    impossible: Mapping[str, str],
 ) -> dict[str, str]:
     """Text of each file by its name."""
     templates = files("prototile.sim").joinpath("templates", "tb")
     texts = {name: templates.joinpath(name).read_text(encoding="utf-8") for name in _TEMPLATES}
-    vectors = [
+    vectors: list[dict[str, Any]] = [
         {"components": components, "saturated": count}
         for components, count in zip(queries.tolist(), saturated.tolist(), strict=True)
     ]
+    for vector, case in zip(vectors[len(vectors) - len(made_for) :], made_for, strict=True):
+        vector["made_for"] = case
     names = [name for name, _, _ in config.record_fields()]
     expected = [dict(zip(names, map(int, record), strict=True)) for record in records[names].tolist()]
-    description = _description(config) | {"tests": announced_tests(texts["test_core.py"])}
+    description = _description(config) | {
+        "cases": [{"case": case, "impossible": impossible.get(case)} for case in cases_of(config, records)],
+        "tests": announced_tests(texts["test_core.py"]),
+    }
     if config.writable:
         texts["writes.json"] = _json_rows([] if writes is None else _words(writes))
     return texts | {
@@ -179,6 +164,7 @@ def _description(config: Configuration) -> dict[str, Any]:
         "words": config.words,
         "word_width": config.word_width,
         "class_count": config.class_count,
+        "prototype_count": config.prototype_count,
         "saturated_width": config.saturated_width,
         "tag_width": _TAG_WIDTH,
         "record_fields": [
@@ -229,6 +215,8 @@ class BenchResult:
         Names of the latter.
     junit
         Results as JUnit XML.
+    coverage
+        Cases that were seen, as JSON; a test bench of an older design folder writes none.
     log
         Output of build and simulation.
     """
@@ -237,6 +225,7 @@ class BenchResult:
     failures: int
     failed: tuple[str, ...]
     junit: Path
+    coverage: Path
     log: Path
 
     @property
@@ -340,7 +329,8 @@ def _copy(design_folder: Path, folder: Path) -> Path:
                 f"{design_folder / name} could not be read for its test bench; write the design again: {error}"
             ) from error
     # Results of the copy would pass for those of this run.
-    (folder / "tb" / _RESULTS).unlink(missing_ok=True)
+    for name in (_RESULTS, _COVERAGE):
+        (folder / "tb" / name).unlink(missing_ok=True)
     shutil.rmtree(folder / "tb" / _SIMULATION, ignore_errors=True)
     return folder / "tb"
 
@@ -384,7 +374,14 @@ def _result(bench: Path, log: Path) -> BenchResult:
     failed = [
         case.get("name", "") for case in cases if case.find("failure") is not None or case.find("error") is not None
     ]
-    return BenchResult(tests=tests, failures=failures, failed=tuple(failed), junit=results, log=log)
+    return BenchResult(
+        tests=tests,
+        failures=failures,
+        failed=tuple(failed),
+        junit=results,
+        coverage=bench / _COVERAGE,
+        log=log,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -406,6 +403,8 @@ class Case:
 def publish(results: Path | None, target: Path, cases: Sequence[Case] = ()) -> None:
     """Write the results of the test bench as JUnit XML, without what belongs to this machine and moment.
 
+    What it covered stands in the output of its test ``coverage``.
+
     Parameters
     ----------
     results
@@ -422,10 +421,24 @@ def publish(results: Path | None, target: Path, cases: Sequence[Case] = ()) -> N
     for suite in root.iter("testsuite"):
         for name in ("timestamp", "hostname"):
             suite.attrib.pop(name, None)
+    if results is not None and (coverage := results.with_name(_COVERAGE)).is_file():
+        for element in root.iterfind("testsuite/testcase[@name='coverage']"):
+            ElementTree.SubElement(element, "system-out").text = _told(json.loads(coverage.read_text(encoding="utf-8")))
     if cases:
         root.append(_suite(cases))
     target.parent.mkdir(parents=True, exist_ok=True)
     ElementTree.ElementTree(root).write(target, encoding="utf-8", xml_declaration=True)
+
+
+def _told(coverage: dict[str, Any]) -> str:
+    """A line for each case of a coverage file."""
+    lines = []
+    for report in coverage["cases"]:
+        state = "" if report["state"] == "seen" else f", {report['state']}"
+        lines.append(
+            f"{report['case']}: {report['seen']}{state}{f': {reason}' if (reason := report['reason']) else ''}"
+        )
+    return "\n".join(lines)
 
 
 def _suite(cases: Sequence[Case]) -> ElementTree.Element:

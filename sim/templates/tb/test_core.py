@@ -1,10 +1,12 @@
 """Test bench of ``prototile_core``: a stream of query words in, a stream of decision records out.
 
 It needs cocotb 2 and a simulator, nothing else. ``bench.json`` describes the design, ``vectors.json`` holds the queries
-and ``expected.json`` the record that each must get, from the integer reference model. Environment:
+and ``expected.json`` the record that each must get, from the integer reference model. What was covered is written to
+``coverage.json``, beside the results. Environment:
 
 - ``PROTOTILE_COUNT``: use so many vectors only, from the first on; all, if it is not set.
-- ``PROTOTILE_SEED``: of stalls, pauses and of the values on ports that are not looked at; 1, if it is not set.
+- ``PROTOTILE_SEED``: of stalls, pauses and of the values on ports that are not looked at; if it is not set,
+  ``COCOTB_RANDOM_SEED``, or 1. The log and, by the Makefile, the results tell it.
 
 Ports are written at the falling edge of the clock and read in the read-only phase after it. What is read there is what
 the next rising edge sees, in every simulator.
@@ -32,7 +34,10 @@ VECTORS = json.loads((FOLDER / "vectors.json").read_text())[:COUNT]
 EXPECTED = json.loads((FOLDER / "expected.json").read_text())[:COUNT]
 #: Words that the memories must hold first, of a core where they can be written; None where they cannot.
 WRITES = json.loads(file.read_text()) if (file := FOLDER / "writes.json").exists() else None
-SEED = int(os.environ.get("PROTOTILE_SEED") or 1)
+SEED = int(os.environ.get("PROTOTILE_SEED") or os.environ.get("COCOTB_RANDOM_SEED") or 1)
+COVERAGE_FILE = Path(os.environ.get("COCOTB_RESULTS_FILE") or "results.xml").with_name("coverage.json")
+# One of an earlier run would pass for that of this one.
+COVERAGE_FILE.unlink(missing_ok=True)
 
 WORDS: int = BENCH["words"]
 LATENCY: int = BENCH["latency_cycles"]
@@ -110,6 +115,7 @@ class Coverage:
 
     def __init__(self) -> None:
         self.hits: Counter[str] = Counter()
+        self.winners: set[int] = set()
 
     def hit(self, case: str) -> None:
         """Count one case."""
@@ -117,6 +123,7 @@ class Coverage:
 
     def hit_record(self, record: dict[str, int]) -> None:
         """Count the cases of one record."""
+        self.winners.add(record["prototype"])
         for case in record_cases(record):
             self.hit(case)
 
@@ -132,6 +139,52 @@ def record_cases(record: dict[str, int]) -> list[str]:
         "distance 0": record["distance"] == 0,
     }
     return cases + [name for name, is_set in flags.items() if is_set]
+
+
+@dataclass(frozen=True)
+class CaseReport:
+    """What became of one case.
+
+    Parameters
+    ----------
+    state
+        ``seen``; ``missed``, though the vectors hold it or the bench makes it; ``not among the vectors``, because none
+        was found; or ``impossible`` for this model, for the reason that is given.
+    """
+
+    case: str
+    seen: int
+    state: str
+    reason: str | None = None
+
+
+def report_cases() -> list[CaseReport]:
+    """What became of all cases: those of the records, and those that the tests make at the ports."""
+    held = {case for record in EXPECTED for case in record_cases(record)}
+    reports = []
+    for item in BENCH["cases"]:
+        case, reason = item["case"], item["impossible"]
+        seen = COVERAGE.hits[case]
+        absent = "not among the vectors" if reason is None else "impossible"
+        state = "seen" if seen else "missed" if case in held else absent
+        reports.append(CaseReport(case, seen, state, reason))
+    made = ["queries back to back", "source stalls", "source waits for the core", "sink stalls"]
+    made += ["query dropped", "query too long", "reset while it computes", "reset while a record waits"]
+    made += ["query too short", "reset while words arrive"] if WORDS > 1 else []
+    return reports + [CaseReport(case, seen := COVERAGE.hits[case], "seen" if seen else "missed") for case in made]
+
+
+def coverage_table(reports: Iterable[CaseReport]) -> str:
+    """The reports for a reader: a line each, and a summary."""
+    lines = [f"{'case':<27} times", f"{'-' * 27} ------"]
+    for report in reports:
+        remark = "" if report.state == "seen" else f" {report.state}{f': {report.reason}' if report.reason else ''}"
+        lines.append(f"{report.case:<27} {report.seen:6}{remark}")
+    states = Counter(report.state for report in reports)
+    told = (f"{states[state]} {state}" for state in ("seen", "not among the vectors", "impossible", "missed"))
+    lines += [f"cases: {', '.join(told)}"]
+    lines.append(f"prototypes that came first: {len(COVERAGE.winners)} of {BENCH['prototype_count']}")
+    return "\n".join(lines)
 
 
 #: Cases of the whole regression, reported by the last test.
@@ -553,16 +606,14 @@ async def records_hold_still(dut: Any) -> None:
 
 @test
 async def coverage(dut: Any) -> None:
-    """Report which cases were seen: all that the vectors hold, and all that this bench makes."""
-    made = ["queries back to back", "source stalls", "source waits for the core", "sink stalls"]
-    made += ["query dropped", "query too long", "reset while it computes", "reset while a record waits"]
-    made += ["query too short", "reset while words arrive"] if WORDS > 1 else []
-    held = {case for record in EXPECTED for case in record_cases(record)}
-    possible = [f"label {label}" for label in range(BENCH["class_count"])]
-    possible += [f"status {name}" for name in BENCH["status"]]
-    possible += ["tie", "saturated", "margin below 0", "no runner-up", "distance 0"]
-    for case in (*possible, *made):
-        seen = COVERAGE.hits[case]
-        cocotb.log.info("%-28s %s", case, seen if seen or case in held or case in made else "not in the vectors")
-    missing = [case for case in (*possible, *made) if (case in held or case in made) and not COVERAGE.hits[case]]
-    assert not missing, f"not seen: {', '.join(missing)}"
+    """Report which cases were seen: all must be that the vectors hold, and all that this bench makes."""
+    reports = report_cases()
+    made_for = sum("made_for" in vector for vector in VECTORS)
+    cocotb.log.info("seed %d, %d vectors, %d of them made for rare cases", SEED, len(VECTORS), made_for)
+    cocotb.log.info("coverage\n%s", coverage_table(reports))
+    found = {"seed": SEED, "vectors": len(VECTORS), "prototypes_first": sorted(COVERAGE.winners)}
+    COVERAGE_FILE.write_text(json.dumps(found | {"cases": [vars(report) for report in reports]}, indent=2) + "\n")
+    missed = [report.case for report in reports if report.state == "missed"]
+    assert not missed, f"not seen: {', '.join(missed)}"
+    wrong = [report.case for report in reports if report.state == "seen" and report.reason]
+    assert not wrong, f"seen, but impossible: {', '.join(wrong)}"

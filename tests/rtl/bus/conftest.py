@@ -9,7 +9,8 @@ import pytest
 
 import prototile as pt
 from prototile.interfaces import interface_verilog, register_map
-from prototile.sim.bench import announced_tests, choose_vectors, run_bench, write_bench
+from prototile.sim.bench import announced_tests, run_bench, write_bench
+from prototile.sim.vectors import choose_vectors
 
 HERE = Path(__file__).parent
 VECTORS = 10
