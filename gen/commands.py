@@ -135,8 +135,8 @@ def simulate(options: Namespace) -> int:
         queries = Queries.of(design, folder, options.vectors)
         if queries.are_prototypes_of(design):
             steps.note(
-                f"prototile: warning: {folder} holds no vectors of data, so only the model's own prototypes are played, and"
-                " queries made for rare cases; name a file with --vectors."
+                f"prototile: warning: {folder} holds no vectors of data, so only the model's own prototypes are played,"
+                " and queries made for rare cases; name a file with --vectors."
             )
         if level.waves is not None:
             most = _WAVE_ROWS if level.name == "rtl" else _WAVE_ROWS_OF_BOARD
