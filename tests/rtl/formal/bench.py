@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from amaranth.back import rtlil
-from amaranth.hdl import Cat, ClockDomain, Const, Elaboratable, Fragment, Module, Signal, Value
+from amaranth.hdl import Cat, ClockDomain, Const, Elaboratable, Fragment, Instance, Module, Signal, Value
 from amaranth.hdl._mem import MemoryInstance
 from amaranth.lib import wiring
 
@@ -26,6 +26,7 @@ class Internals:
         self._read: dict[str, list[Signal]] = {}
         self._machines: dict[str, Any] = {}
         self._memories: dict[str, MemoryInstance] = {}
+        self._holders: dict[str, tuple[Fragment, str]] = {}
         self._collect(fragment, "")
 
     def __getitem__(self, path: str) -> Signal:
@@ -60,6 +61,15 @@ class Internals:
         memory.read_port(domain="comb", addr=at, data=content, en=Const(1), transparent_for=())
         return content
 
+    def taken_out(self, path: str) -> dict[str, Value]:
+        """Take an instance of another module out of the component; returns its ports, to be driven and read instead."""
+        holder, name = self._holders[path]
+        instance = next(fragment for fragment, one, _ in holder.subfragments if one == name)
+        if not isinstance(instance, Instance):
+            raise TypeError(f"{path!r} is no instance of another module")
+        holder.subfragments = [entry for entry in holder.subfragments if entry[1] != name]
+        return {port: value for port, (value, _) in instance.ports.items()}
+
     def registers(self) -> list[Signal]:
         """All that hold a value from one cycle to the next, but for memories."""
         return [one for signals in self._registers.values() for one in signals]
@@ -73,6 +83,7 @@ class Internals:
             for signal in statements._rhs_signals():
                 self._note(self._read, prefix, signal)
         for subfragment, name, _ in fragment.subfragments:
+            self._holders[f"{prefix}{name}"] = fragment, name
             if isinstance(subfragment, MemoryInstance):
                 self._memories[f"{prefix}{name}"] = subfragment
             self._collect(subfragment, f"{prefix}{name}.")
@@ -110,6 +121,8 @@ class Bench(Elaboratable):
     def add(self, component: wiring.Component, name: str) -> Internals:
         """The device, or one of several."""
         fragment = Fragment.get(component, None)
+        # A component that makes a clock domain of its ports has that of the bench instead.
+        fragment.domains.clear()
         self.m.submodules[name] = _Elaborated(fragment)
         return Internals(fragment)
 

@@ -5,6 +5,8 @@ from formal.engine import check
 from formal.proof import Mutation
 from formal.proofs import PROOFS
 
+from prototile.rtl.bus.axi_stream import AxiStream
+from prototile.rtl.outbox import Outbox
 from prototile.rtl.tile import CompareExchange
 
 pytestmark = pytest.mark.tools
@@ -129,3 +131,32 @@ def test_an_inner_signal_is_found_by_its_path_or_named():
     assert inner["decided"].name == "decided"
     with pytest.raises(KeyError, match=r"^\"0 signals are called 'undecided', not one; there are smaller, "):
         inner["undecided"]
+
+
+def test_what_a_memory_holds_can_be_watched(tmp_path):
+    def build(bench):
+        dut = Outbox(fields=(("saturated", 1, False),), queries=4)
+        inner = bench.add(dut, "outbox")
+        bench.drive(dut.accept, "accept")
+        bench.drive(dut.tag, "tag")
+        bench.without_reset()
+        written = bench.register(dut.accept, "accepted")
+        held = inner.word("came_with", inner["came_with_next"] - 1)
+        bench.always("there", ~written | (held[1:] == bench.register(dut.tag, "tag_before")))
+        bench.always("not another", held[0] == 0)
+        bench.reachable("a tag", held.all())
+
+    outcome = check(build, tmp_path, depth=4)
+    assert outcome.broken is None
+    assert outcome.unreached == ("a tag",)
+
+
+def test_an_instance_is_taken_out_and_its_ports_are_told():
+    fields = (("prototype", 2, False), ("saturated", 1, False))
+    inside = Bench().add(AxiStream(word_width=3, saturated_width=1, record_fields=fields), "wrapper")
+    ports = inside.taken_out("core")
+    assert len(ports["query_data"]) == 3
+    assert len(ports["record_prototype"]) == 2
+    inside = Bench().add(Outbox(fields=fields, queries=2), "outbox")
+    with pytest.raises(TypeError, match=r"^'computed' is no instance of another module$"):
+        inside.taken_out("computed")

@@ -2,6 +2,7 @@
 
 from formal.proofs import (
     accumulator,
+    bus,
     chip,
     collector,
     handshake,
@@ -28,4 +29,5 @@ PROOFS = (
     *writing.PROOFS,
     *link.PROOFS,
     *response.PROOFS,
+    *bus.PROOFS,
 )
