@@ -1,6 +1,7 @@
 """Trains the model that the workflow turns into hardware, with scikit-learn and skops; put your own in its place."""
 
 import csv
+from pathlib import Path
 
 import skops.io
 from sklearn.datasets import load_wine
@@ -16,7 +17,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 model = make_pipeline(StandardScaler(), NearestCentroid()).fit(X_train, y_train)
 skops.io.dump(model, "model.skops")
 for file, X, y in (("train.csv", X_train, y_train), ("test.csv", X_test, y_test)):
-    with open(file, "w", newline="", encoding="utf-8") as out:
+    with Path(file).open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         writer.writerow([*data.feature_names, "label"])
         writer.writerows([*x, label] for x, label in zip(X.tolist(), y, strict=True))
