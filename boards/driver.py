@@ -62,6 +62,8 @@ STATUS_NAMES = ("identified", "uncertain", "unknown")
 UNKNOWN = STATUS_NAMES.index("unknown")
 METRICS = ("l1", "l2", "linf", "hamming", "box", "table")
 
+#: Sequence numbers of requests.
+SEQUENCES = 256
 #: Queries that may be on their way at once; a chip holds that many.
 WINDOW = 4
 #: Words to be written that may be on their way at once: the chip takes them as they come.
@@ -808,6 +810,8 @@ class _Exchange:
     def _send(self, request: _Request) -> None:
         driver = self._driver
         if request.sendings > driver.retries:
+            # Answers may come yet, and numbers come again: they must not pass for those to later requests.
+            driver._checked = False
             raise NoAnswerError(
                 f"the chip on {driver.name} did not serve a request in {request.sendings} attempts of "
                 f"{driver.timeout:g} s ({request.complaint}): check that the board has power, its bitstream and "
@@ -819,7 +823,9 @@ class _Exchange:
             request.patience = now + (driver.retries + 1) * seconds
         request.deadline = now + seconds
         request.waits = False
-        sequence = driver._next_sequence(self._by_sequence)
+        own = [one for one, owner in self._by_sequence.items() if owner is request]
+        # A number that this request had may come again: what answers it is right.
+        sequence = own[0] if len(own) >= SEQUENCES // self._window - 1 else driver._next_sequence(self._by_sequence)
         self._by_sequence[sequence] = request
         request.sendings += 1
         self._sendings += 1
@@ -1151,9 +1157,9 @@ class Driver:
 
     def _next_sequence(self, taken: dict[int, _Request]) -> int:
         while self._sequence in taken:
-            self._sequence = (self._sequence + 1) % 256
+            self._sequence = (self._sequence + 1) % SEQUENCES
         sequence = self._sequence
-        self._sequence = (self._sequence + 1) % 256
+        self._sequence = (self._sequence + 1) % SEQUENCES
         return sequence
 
     def _line_seconds(self, count: int) -> float:

@@ -636,6 +636,37 @@ def test_answers_that_come_late_are_not_taken_for_others():
         np.testing.assert_array_equal(driver.decide(X), expected_records(X))
 
 
+def test_answers_that_come_after_their_numbers_came_again_are_not_taken_either():
+    """A line that stood still gives all at once what it held, and by then the driver has used up its numbers."""
+    X = queries(2, seed=6)
+    held = []
+
+    class Stuck(FakeChip):
+        stuck = False
+
+        def serve(self, frame, fault):
+            held.append(super().serve(frame, fault))
+            return b"" if self.stuck else b"".join(held.pop(0) for _ in list(held))
+
+    with Stuck() as board, Driver.open(board.port, chip(), timeout=0.002) as driver:
+        driver.check()
+        board.stuck = True
+        while len(held) < 256 + 4:
+            with pytest.raises(NoAnswerError):
+                driver.decide(X[:1])
+        board.stuck, driver.timeout = False, 1.0
+        np.testing.assert_array_equal(driver.decide(X[1:]), expected_records(X[1:]))
+
+
+def test_a_request_may_be_sent_more_often_than_there_are_numbers():
+    def lost(number, frame):
+        return "lost" if number < 270 else None
+
+    with talking(fault=lost, timeout=0.0005, retries=400) as (driver, board):
+        np.testing.assert_array_equal(driver.decide(queries(1)), expected_records(queries(1)))
+    assert len(board.requests) > 270
+
+
 def test_a_port_that_is_not_there(monkeypatch):
     class Found:
         device = "/dev/ttyACM7"
