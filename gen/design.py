@@ -430,9 +430,29 @@ class Design:
 
         return grid_shape(self.config, self.placement).write if self.config.writable else None
 
+    @property
+    def identity(self) -> bytes:
+        """What the chip says of itself once it is configured, and before anything is written."""
+        from prototile.boards.driver import NO_GRID, NO_MODEL, identity_bytes
+
+        config = self.config
+        return identity_bytes(
+            digest=NO_MODEL if config.memory in STARTS_EMPTY else self.digest,
+            grid=self.grid_digest or NO_GRID,
+            features=config.features,
+            bits=config.bits,
+            lanes=config.lanes,
+            metric=config.metric,
+            prototypes=config.prototype_count,
+            classes=config.class_count,
+            rows=config.rows,
+            columns=config.columns,
+            pes_per_tile=config.pes_per_tile,
+            prototypes_per_pe=config.prototypes_per_pe,
+        )
+
     def chip_verilog(self, divisor: int) -> str:
         """Verilog of module ``prototile_chip``, which holds the core and its serial link of `divisor` clocks a bit."""
-        from prototile.boards.driver import NO_GRID, NO_MODEL, identity_bytes
         from prototile.rtl.chip import Chip
         from prototile.rtl.link.link import Link
         from prototile.verilog import to_verilog
@@ -443,21 +463,10 @@ class Design:
             words=config.words,
             record_fields=config.record_fields(),
             saturated_width=config.saturated_width,
-            identity=identity_bytes(
-                digest=NO_MODEL if config.memory in STARTS_EMPTY else self.digest,
-                grid=self.grid_digest or NO_GRID,
-                features=config.features,
-                bits=config.bits,
-                lanes=config.lanes,
-                metric=config.metric,
-                prototypes=config.prototype_count,
-                classes=config.class_count,
-                rows=config.rows,
-                columns=config.columns,
-                pes_per_tile=config.pes_per_tile,
-                prototypes_per_pe=config.prototypes_per_pe,
-            ),
+            identity=self.identity,
             divisor=divisor,
+            # A query that is inside shows its record within so many cycles, whatever is inside before it.
+            latency=config.latency_cycles + 1,
             write=self.write_layout,
         )
         return to_verilog(Chip(link), "prototile_chip")

@@ -7,6 +7,8 @@ from amaranth.hdl import C, Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from prototile.rtl.link.safe import safe
+
 FLAG = 0x7E
 ESCAPE = 0x7D
 #: The bit that an escaped byte has inverted.
@@ -104,7 +106,7 @@ class Stuffer(wiring.Component):
                 with m.If(index == 7):
                     m.next = following
 
-        with m.FSM():
+        with m.FSM() as fsm:
             with m.State("GATHER"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(self.i.valid & self.i.payload.flag):
@@ -126,4 +128,5 @@ class Stuffer(wiring.Component):
                 send(byte[0] ^ (escaped & (index == ESCAPED_BIT)), "GATHER")
                 with m.If(self.o.ready):
                     m.d.sync += byte.eq(byte >> 1)
+        safe(m, fsm)
         return m

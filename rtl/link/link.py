@@ -32,6 +32,8 @@ class Link(wiring.Component):
         Bytes that tell which design the chip holds.
     divisor
         Clocks a bit, at least 4.
+    latency
+        Cycles in which the core shows a record if a query is inside and no record is shown.
     queries
         Queries that may be inside the core.
     write
@@ -61,6 +63,7 @@ class Link(wiring.Component):
         saturated_width: int,
         identity: bytes,
         divisor: int,
+        latency: int,
         queries: int = 4,
         write: data.StructLayout | None = None,
     ):
@@ -71,6 +74,7 @@ class Link(wiring.Component):
             saturated_width=saturated_width,
             index_width=len(self.responses.expected),
             queries=queries,
+            latency=latency,
             write=write,
         )
         self.receiver = UARTReceiver(divisor=divisor)
@@ -82,6 +86,7 @@ class Link(wiring.Component):
         self.identity = identity
         self.divisor = divisor
         self.queries = queries
+        self.latency = latency
         self.writes = write
         super().__init__(
             ({} if write is None else {"write": Out(stream.Signature(write))})
@@ -120,6 +125,7 @@ class Link(wiring.Component):
             requests.damaged.eq(unstuffer.damaged),
             responses.testing.eq(requests.testing),
             responses.expected.eq(requests.expected),
+            requests.shown.eq(self.record.valid),
             requests.answered.eq(self.record.valid & self.record.ready),
             self.tx.eq(transmitter.tx),
         ]

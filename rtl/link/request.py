@@ -24,6 +24,7 @@ from prototile.rtl.link.protocol import (
     image_layout,
     notice_layout,
 )
+from prototile.rtl.link.safe import safe
 
 
 class RequestReceiver(wiring.Component):
@@ -51,6 +52,8 @@ class RequestReceiver(wiring.Component):
         Bits of a prototype's index, at most 16.
     queries
         Queries that may be inside the core.
+    latency
+        Cycles in which the core shows a record if a query is inside and no record is shown.
     write
         Layout of a word for a memory, None for a core whose memories cannot be written.
 
@@ -62,6 +65,8 @@ class RequestReceiver(wiring.Component):
         What the frame holds is not what was sent.
     query : Out(stream)
         `query_layout`, the tag being the sequence number.
+    shown : In(1)
+        The core shows a record.
     answered : In(1)
         The core's record of one query was taken.
     testing : Out(1)
@@ -84,6 +89,7 @@ class RequestReceiver(wiring.Component):
         saturated_width: int,
         index_width: int,
         queries: int,
+        latency: int,
         write: data.StructLayout | None = None,
     ):
         positive(
@@ -92,6 +98,7 @@ class RequestReceiver(wiring.Component):
             saturated_width=saturated_width,
             index_width=index_width,
             queries=queries,
+            latency=latency,
         )
         for name, width in (("saturated_width", saturated_width), ("index_width", index_width)):
             if width > NUMBER_WIDTH:
@@ -101,6 +108,7 @@ class RequestReceiver(wiring.Component):
         self.saturated_width = saturated_width
         self.index_width = index_width
         self.queries = queries
+        self.latency = latency
         self.image = None if write is None else image_layout(write)
         if max(self.payload_lengths.values()) >= 1 << LENGTH_WIDTH:
             raise ValueError(f"a query of {words} words of {word_width} bits is longer than a frame's payload may be")
@@ -114,6 +122,7 @@ class RequestReceiver(wiring.Component):
                 "i": In(stream.Signature(FRAME_BIT, always_ready=True)),
                 "damaged": In(1),
                 "query": Out(stream.Signature(query_layout(word_width, saturated_width))),
+                "shown": In(1),
                 "answered": In(1),
                 "testing": Out(1),
                 "expected": Out(index_width),
@@ -137,7 +146,8 @@ class RequestReceiver(wiring.Component):
         m = Module()
         m.submodules.crc = crc = SerialCRC32()
         entered = Signal()
-        outstanding = self._count_queries(m, entered)
+        empty = self._find_empty(m, entered)
+        outstanding = self._count_queries(m, entered, empty)
 
         # What is known of the frame. `fault` is what its response will be, should nothing else come.
         command = Signal(Command, reset_less=True)
@@ -230,7 +240,7 @@ class RequestReceiver(wiring.Component):
                 m.next = "VERDICT"
 
         padding = 8 * byte_count(self.words * self.word_width) - self.words * self.word_width
-        with m.FSM():
+        with m.FSM() as fsm:
             # What comes before the first flag is the tail of a frame, or the noise of a cable being plugged.
             with m.State("HUNT"), m.If(flag):
                 m.next = "BEGIN"
@@ -258,6 +268,8 @@ class RequestReceiver(wiring.Component):
                 with part(COMMAND_WIDTH):
                     m.next = "SEQUENCE"
                 # Flags may follow each other: nothing between them is no frame.
+                with m.If(flag):
+                    m.next = "BEGIN"
                 with m.If(flag & (bad | self.damaged)):
                     m.next = "VERDICT"
 
@@ -376,11 +388,12 @@ class RequestReceiver(wiring.Component):
             with m.State("NOTICE"):
                 m.d.comb += self.notice.valid.eq(1)
                 m.next = "BEGIN"
+        safe(m, fsm)
 
         m.d.comb += entered.eq(self.query.valid & self.query.ready & self.query.payload.last & ~self.query.payload.drop)
         with m.If(entered & (command == Command.SELF_TEST)):
             m.d.sync += self.testing.eq(1)
-        with m.Elif(self.answered):
+        with m.Elif(self.answered | empty):
             m.d.sync += self.testing.eq(0)
         return m
 
@@ -405,11 +418,27 @@ class RequestReceiver(wiring.Component):
             with m.If(self.write.ready):
                 m.next = "WRITTEN"
 
-    def _count_queries(self, m, entered):
+    def _find_empty(self, m, entered):
+        """Whether the core has shown no record, and taken no query, for so long that none can be inside.
+
+        What is known of queries inside is forgotten then: if it does not hold, an upset has made it, or the core forgot
+        a query because of one.
+        """
+        quiet = Signal((self.latency + 1).bit_length() + 1)
+        empty = quiet[-1]
+        with m.If(self.shown | entered):
+            m.d.sync += quiet.eq(0)
+        with m.Elif(~empty):
+            m.d.sync += quiet.eq(quiet + 1)
+        return empty
+
+    def _count_queries(self, m, entered, empty):
         """Count the queries inside the core."""
         outstanding = Signal(range(self.queries + 1))
+        with m.If(empty):
+            m.d.sync += outstanding.eq(0)
+        with m.Elif(~entered & self.answered):
+            m.d.sync += outstanding.eq(outstanding - 1)
         with m.If(entered & ~self.answered):
             m.d.sync += outstanding.eq(outstanding + 1)
-        with m.If(~entered & self.answered):
-            m.d.sync += outstanding.eq(outstanding - 1)
         return outstanding

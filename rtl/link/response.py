@@ -25,6 +25,7 @@ from prototile.rtl.link.protocol import (
     identity_byte_layout,
     notice_layout,
 )
+from prototile.rtl.link.safe import safe
 
 HEADER_WIDTH = COMMAND_WIDTH + SEQUENCE_WIDTH + LENGTH_WIDTH
 #: Bits of the first part of a payload: a self-test's result, a fault's code.
@@ -162,7 +163,7 @@ class ResponseSender(wiring.Component):
                 yield
 
         identity, fetched = self._identity_bit(m, position, step) if self.writable else (None, 1)
-        with m.FSM():
+        with m.FSM() as fsm:
             with m.State("IDLE"):
                 m.d.comb += [crc.clear.eq(1), restart.eq(1)]
                 with m.If(waiting):
@@ -223,6 +224,7 @@ class ResponseSender(wiring.Component):
                     with m.Else():
                         m.d.comb += self.record.ready.eq(1)
                     m.next = "IDLE"
+        safe(m, fsm)
         return m
 
     def _identity_bit(self, m, position, step):

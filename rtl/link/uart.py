@@ -10,6 +10,7 @@ from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
 from prototile.rtl.checks import positive
+from prototile.rtl.link.safe import safe
 
 #: Fewer clocks a bit leave no middle to sample once the edges are synchronised.
 SMALLEST_DIVISOR = 4
@@ -77,13 +78,14 @@ class UARTReceiver(wiring.Component):
         m.d.sync += timer.eq(timer + 1)
         with m.If(restart):
             m.d.sync += timer.eq(0)
-        with m.FSM():
+        with m.FSM() as fsm:
             with m.State("IDLE"):
                 m.d.comb += restart.eq(1)
                 with m.If(~rx):
                     m.next = "START"
             with m.State("START"), m.If(timer == self.divisor // 2 - 1):
                 m.d.comb += restart.eq(1)
+                m.d.sync += self.index.eq(0)
                 m.next = "DATA"
                 with m.If(rx):
                     m.next = "IDLE"
@@ -99,6 +101,7 @@ class UARTReceiver(wiring.Component):
                     m.next = "BREAK"
             with m.State("BREAK"), m.If(rx):
                 m.next = "IDLE"
+        safe(m, fsm)
         return m
 
 
@@ -138,11 +141,11 @@ class UARTTransmitter(wiring.Component):
         m.d.sync += timer.eq(timer + 1)
         with m.If(restart):
             m.d.sync += timer.eq(0)
-        with m.FSM():
+        with m.FSM() as fsm:
             with m.State("IDLE"):
                 m.d.comb += restart.eq(1)
+                m.d.sync += [self.tx.eq(~self.i.valid), index.eq(0)]
                 with m.If(self.i.valid):
-                    m.d.sync += self.tx.eq(0)
                     m.next = "DATA"
             with m.State("DATA"), m.If(tick):
                 m.d.comb += self.i.ready.eq(1)
@@ -154,4 +157,5 @@ class UARTTransmitter(wiring.Component):
                 m.next = "STOP"
             with m.State("STOP"), m.If(tick):
                 m.next = "IDLE"
+        safe(m, fsm)
         return m

@@ -65,7 +65,7 @@ def decision(words, saturated):
 class Bench:
     """A link, its core, and the two ends of the line; a test is a coroutine that plays the host."""
 
-    def __init__(self, shape=SHAPES[0], *, depth=4, latency=12, seed=None, divisor=DIVISOR, write=None):
+    def __init__(self, shape=SHAPES[0], *, depth=4, latency=12, bound=1 << 13, seed=None, divisor=DIVISOR, write=None):
         self.shape = shape
         self.depth = depth
         self.latency = latency
@@ -77,6 +77,7 @@ class Bench:
         self.taken = 0
         self.busy = False
         self.frozen = False
+        self.forgetful = False
         self.done = False
         self.written = []
         self.link = Link(
@@ -86,6 +87,7 @@ class Bench:
             saturated_width=3,
             identity=IDENTITY,
             divisor=divisor,
+            latency=bound,
             write=write,
         )
         self.top = self.link
@@ -138,6 +140,8 @@ class Bench:
             self.dropped += 1
             return
         assert len(words) == self.shape.words
+        if self.forgetful:
+            return
         self.taken += 1
         delay = self.latency if self.stalls is None else self.stalls.randrange(60)
         inside.append((cycle + delay, decision(words, payload.saturated) | {"tag": payload.tag}))
@@ -543,6 +547,29 @@ def test_a_self_test_waits_for_no_query_and_lets_queries_follow():
     Bench().run(host)
 
 
+def test_a_query_whose_record_never_comes_is_given_up():
+    """As after an upset: when the core has shown no record for as long as it may take, none is inside."""
+
+    async def host(ctx, bench):
+        bench.forgetful = True
+        await bench.send(ctx, bench.self_test(1, 5, [0] * 5))
+        await bench.send(ctx, bench.self_test(2, 5, [0] * 5))
+        assert await bench.answers(ctx, 1) == error(2, Fault.BUSY)
+        for sequence in range(3, 7):
+            await bench.send(ctx, bench.classify(sequence, [0] * 5))
+        assert await bench.answers(ctx, 2) == error(6, Fault.BUSY)
+        bench.forgetful = False
+        await ctx.tick().repeat(2 * 2 * 3000)
+        await bench.send(ctx, bench.classify(7, [0] * 5))
+        assert (await bench.answers(ctx, 3)).command == 0x82
+        await bench.send(ctx, bench.self_test(8, 5, [0] * 5))
+        answer = await bench.answers(ctx, 4)
+        assert (answer.command, answer.sequence, answer.payload[0]) == (0x83, 8, 1)
+
+    # A frame takes less than that.
+    Bench(bound=3000).run(host)
+
+
 def test_notices_that_find_no_place_are_dropped_but_never_mixed():
     async def host(ctx, bench):
         for sequence in range(8):
@@ -741,6 +768,7 @@ def test_packing_is_the_drivers():
         ({"identity": "text"}, TypeError, "identity must be bytes, not 'text'"),
         ({"words": 1 << 17}, ValueError, "a query of 131072 words of 4 bits is longer than a frame's payload may be"),
         ({"queries": 0}, ValueError, "queries must be a positive integer, not 0"),
+        ({"latency": 0}, ValueError, "latency must be a positive integer, not 0"),
     ],
 )
 def test_parameters_that_make_no_link_are_refused(change, exception, message):
@@ -751,6 +779,7 @@ def test_parameters_that_make_no_link_are_refused(change, exception, message):
         "saturated_width": 3,
         "identity": IDENTITY,
         "divisor": 4,
+        "latency": 20,
     }
     with pytest.raises(exception, match=message):
         Link(**(parameters | change))
