@@ -7,6 +7,10 @@ DATASET ?= digits
 BOARD ?= icebreaker
 # Word that the names of the proofs must hold.
 PROOF ?=
+# Word that the names of the faults must hold; damaged frames, and the seed of all that is drawn.
+FAULT ?=
+FAULTS_FRAMES ?= 100000
+FAULTS_SEED ?= 1
 # Results of the test runs, for .ci/run.
 RESULTS := build/test-results
 
@@ -14,7 +18,7 @@ STAMP := $(VENV)/.set-up
 IMPORT_STAMP := $(VENV)/.found-first
 TYPING := build/typing/prototile
 
-.PHONY: help setup demo test lint typing quick test-slow formal nightly fuzz bench clean
+.PHONY: help setup demo test lint typing quick test-slow formal faults nightly fuzz bench clean
 
 help:
 	@echo 'make demo       train, convert, verify and build digits for the iCEBreaker (DATASET=iris BOARD=ulx3s-25f: others)'
@@ -24,6 +28,7 @@ help:
 	@echo 'make formal     prove what docs/verification.md says of the hardware (PROOF=word: only some)'
 	@echo 'make nightly    a thousand random configurations against the golden model (NIGHTLY_SEED=n: others)'
 	@echo 'make fuzz       damaged and hostile files for a quarter of an hour (FUZZ_SECONDS=n for each kind, NIGHTLY_SEED=n)'
+	@echo 'make faults     noise on the line, upsets and the like (FAULTS_FRAMES=n damaged frames, FAULTS_SEED=n, FAULT=word: only some)'
 	@echo 'make bench      the figures of the README, each beside the bar that it must reach'
 	@echo 'make setup      only make .venv; every other target does it too'
 	@echo 'make clean      remove what was made here, but for .venv'
@@ -62,6 +67,9 @@ test-slow: setup
 
 formal: setup
 	PYTHONPATH=tests/rtl $(BIN)/python -m formal "$(PROOF)"
+
+faults: setup
+	PYTHONPATH=tests/rtl $(BIN)/python -m faults "$(FAULT)" --frames $(FAULTS_FRAMES) --seed $(FAULTS_SEED)
 
 nightly: setup
 	@mkdir -p $(RESULTS)

@@ -51,7 +51,7 @@ def compile_verilog(
     sources: list[Path],
     *,
     top: str,
-    harness: str,
+    harness: str | Path,
     folder: Path,
     libraries: Sequence[Path] = (),
     defines: tuple[str, ...] = (),
@@ -67,7 +67,7 @@ def compile_verilog(
     top
         Name of the top module.
     harness
-        File in ``templates/``.
+        Name of a file in ``templates/``, or path of another one.
     folder
         Where to build; made if it does not exist.
     libraries
@@ -83,7 +83,7 @@ def compile_verilog(
         If Verilator or the compiler fails; the message names the log.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "main.cpp").write_text(files("prototile.sim").joinpath("templates", harness).read_text())
+    (folder / "main.cpp").write_bytes(_harness_source(harness))
     translate = [
         "verilator",
         *("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert"),
@@ -110,6 +110,11 @@ def compile_verilog(
         _run(compile_, folder, environment, output)
     keep_runtime(folder / "obj", runtime)
     return folder / "obj" / "simulation"
+
+
+def _harness_source(harness: str | Path) -> bytes:
+    source = harness if isinstance(harness, Path) else files("prototile.sim").joinpath("templates", harness)
+    return source.read_bytes()
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str], log: TextIO) -> None:
@@ -160,7 +165,7 @@ def compiled(
     sources: list[Path],
     *,
     top: str,
-    harness: str,
+    harness: str | Path,
     libraries: Sequence[Path] = (),
     defines: tuple[str, ...] = (),
     options: tuple[str, ...] = (),
@@ -168,8 +173,8 @@ def compiled(
     """As `compile_verilog`, in a folder of the cache that belongs to these inputs: compiled once."""
     environment = verilator_environment()
     flags = _LIBRARY_FLAGS if libraries else ()
-    digest = hashlib.sha256(runtime_key(environment, (top, harness), defines, options, flags).encode())
-    digest.update(files("prototile.sim").joinpath("templates", harness).read_bytes())
+    digest = hashlib.sha256(runtime_key(environment, (top,), defines, options, flags).encode())
+    digest.update(_harness_source(harness))
     included = [path for library in libraries for path in sorted(library.parent.glob("*.vh"))]
     for source in (*sources, *libraries, *included):
         digest.update(hashlib.sha256(source.read_bytes()).digest())
