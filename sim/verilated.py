@@ -227,11 +227,11 @@ def wave_format(waves: Path) -> str:
 
 def _check_fst() -> None:
     """Make sure that Verilator's writer of FST files compiles."""
-    command = ["g++", "-E", "-x", "c++", "-include", "lz4.h", os.devnull]
+    command = ["g++", "-E", "-x", "c++", "-include", "lz4.h", "-include", "zlib.h", os.devnull]
     if shutil.which("g++") and subprocess.run(command, capture_output=True, check=False).returncode:
         raise ToolError(
-            "a .fst waveform of Verilator takes the header lz4.h: name a .vcd file, or install it (Debian: apt-get "
-            "install liblz4-dev)"
+            "a .fst waveform of Verilator takes the headers lz4.h and zlib.h: name a .vcd file, or install them (Debian"
+            ": apt-get install liblz4-dev zlib1g-dev)"
         )
 
 

@@ -24,6 +24,8 @@ MODEL = train_prototypes("iris", SPLIT)
 #: Each prototype must be found at distance 0, so no bit of a prototype can be another unseen.
 QUERIES = np.vstack([MODEL[:-1].inverse_transform(MODEL[-1]._fit_X), SPLIT.X_test])
 ROWS = len(QUERIES)
+#: Vectors of the folder: 12 of these, and one each for a tie and for clipped components.
+PLAYED = 14
 needs_icebox = pytest.mark.skipif(
     shutil.which("icebox_vlog") is None, reason="icebox_vlog is not installed (Debian: fpga-icestorm)"
 )
@@ -156,7 +158,7 @@ def test_bitstream_answers_as_the_golden_model_and_a_changed_one_does_not(design
         capsys, "simulate", folder, "--level", "bitstream", "--junit", tmp_path / "b.xml", "--json"
     )
     assert status == 0
-    assert (json.loads(out)["rows"], json.loads(out)["mismatches"]) == (12, 0)
+    assert (json.loads(out)["rows"], json.loads(out)["mismatches"]) == (PLAYED, 0)
     assert "Taking the bitstream apart" in lines
     (case,) = ElementTree.parse(tmp_path / "b.xml").findall("testsuite/testcase")
     assert (case.get("name"), len(case)) == ("all_queries_at_level_bitstream", 0)
@@ -171,8 +173,27 @@ def test_bitstream_answers_as_the_golden_model_and_a_changed_one_does_not(design
 def test_waveform_of_the_core(folder, capsys, tmp_path):
     status, out, _ = run(capsys, "simulate", folder, "--waves", tmp_path / "core.vcd")
     assert status == 0
-    assert "12 at level rtl" in out
+    assert f"{PLAYED} at level rtl, 2 of them made for rare cases, " in out
     assert (tmp_path / "core.vcd").stat().st_size > 1000
+
+
+@pytest.mark.tools
+def test_a_waveform_of_some_queries_does_not_take_the_place_of_all(folder, capsys, tmp_path, monkeypatch):
+    own = tmp_path / "design"
+    shutil.copytree(folder, own, ignore=shutil.ignore_patterns("boards"))
+    assert run(capsys, "simulate", own)[0] == 0
+    proven = json.loads((own / "report.json").read_text())["verification"]
+    assert proven["rows"] == PLAYED
+    monkeypatch.setattr("prototile.commands._WAVE_ROWS", 3)
+    status, _, lines = run(capsys, "simulate", own, "--waves", tmp_path / "core.vcd")
+    assert status == 0
+    assert f"prototile: the waveform holds the first 3 of {PLAYED} queries; no others are played." in lines
+    assert json.loads((own / "report.json").read_text())["verification"] == proven
+    # But a mistake is told of.
+    core = own / "rtl" / "prototile_core.v"
+    core.write_text(re.sub(r"assign record_tie = ([^;]+);", r"assign record_tie = ~(\1);", core.read_text()))
+    assert run(capsys, "simulate", own, "--waves", tmp_path / "core.vcd")[0] == 1
+    assert json.loads((own / "report.json").read_text())["verification"] == {"level": "rtl", "rows": 3, "mismatches": 3}
 
 
 @pytest.mark.slow
@@ -180,12 +201,12 @@ def test_the_whole_board_and_its_waveform(folder, capsys, tmp_path):
     words = ("simulate", folder, "--level", "board")
     status, out, _ = run(capsys, *words, "--json")
     assert status == 0
-    assert (json.loads(out)["rows"], json.loads(out)["mismatches"]) == (12, 0)
+    assert (json.loads(out)["rows"], json.loads(out)["mismatches"]) == (PLAYED, 0)
     values = json.loads((folder / "report.json").read_text())
-    assert values["verification"] == {"level": "board", "rows": 12, "mismatches": 0}
+    assert values["verification"] == {"level": "board", "rows": PLAYED, "mismatches": 0}
     status, out, lines = run(capsys, *words, "--waves", tmp_path / "board.vcd")
     assert status == 0
-    assert "prototile: the waveform holds the first 5 of 12 queries." in lines
+    assert f"prototile: the waveform holds the first 5 of {PLAYED} queries; no others are played." in lines
     assert "5 at level board" in out
     assert "$enddefinitions" in (tmp_path / "board.vcd").read_text()
 
