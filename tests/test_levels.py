@@ -178,9 +178,8 @@ def test_waveform_of_the_core(folder, capsys, tmp_path):
 
 
 @pytest.mark.tools
-def test_a_waveform_of_some_queries_does_not_take_the_place_of_all(folder, capsys, tmp_path, monkeypatch):
-    own = tmp_path / "design"
-    shutil.copytree(folder, own, ignore=shutil.ignore_patterns("boards"))
+def test_a_waveform_of_some_queries_does_not_take_the_place_of_all(design, capsys, tmp_path, monkeypatch):
+    own = design.save(tmp_path / "design", vectors=QUERIES[:12])
     assert run(capsys, "simulate", own)[0] == 0
     proven = json.loads((own / "report.json").read_text())["verification"]
     assert proven["rows"] == PLAYED
