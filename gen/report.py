@@ -30,6 +30,8 @@ PAGE_FILE = "report.html"
 STAGES = ("converted", "simulated", "built")
 #: Figures of the queries that were compared.
 _QUALITY = ("accuracy", "agreement", "ties", "saturated")
+#: Decimals of a share: so many that it is not rounded twice where fewer are shown.
+_SHARE_DIGITS = 6
 #: Bytes of a frame beside its payload: two flags, command, sequence, length, CRC.
 _FRAME_OVERHEAD = 2 + 8
 #: Bytes of a request's payload before its components: how many of them were clipped.
@@ -146,7 +148,7 @@ def converted(design: Design) -> Values:
         },
         "latency_cycles": config.latency_cycles,
         "interval_cycles": config.interval_cycles,
-        "pe_utilisation": round(pe_utilisation(design), 4),
+        "pe_utilisation": round(pe_utilisation(design), _SHARE_DIGITS),
         "device": target.part.name,
         "board": target.name,
         "available": target.part.available.to_dict(),
@@ -165,10 +167,10 @@ def _condensed(design: Design) -> Values:
         points = zip(found.curve_prototypes.tolist(), found.curve_accuracies.tolist(), strict=True)
         values["condensed_accuracy"] = {
             "held_out": found.held_out,
-            "before": round(found.accuracy_before, 4),
+            "before": round(found.accuracy_before, _SHARE_DIGITS),
             "prototypes": int(found.curve_prototypes[found.chosen]),
-            "after": round(found.accuracy, 4),
-            "by_prototypes": {str(count): round(share, 4) for count, share in points},
+            "after": round(found.accuracy, _SHARE_DIGITS),
+            "by_prototypes": {str(count): round(share, _SHARE_DIGITS) for count, share in points},
         }
     return values
 
@@ -198,10 +200,10 @@ def _bits(design: Design) -> Values:
             "bits": choice.bits,
             "named": choice.named,
             "quantity": "accuracy" if by_accuracy else "agreement",
-            "loss": round(choice.point.loss, 4),
+            "loss": round(choice.point.loss, _SHARE_DIGITS),
             "max_loss": choice.max_loss,
             "within": choice.reached,
-            "by_bits": {str(bits): round(share, 4) for bits, share in shares.items() if share is not None},
+            "by_bits": {str(bits): round(share, _SHARE_DIGITS) for bits, share in shares.items() if share is not None},
         }
     }
 
@@ -464,7 +466,7 @@ def _accuracy(design: Design, X: Any, y: NDArray[Any], records: NDArray[np.void]
 
 
 def _share(equal: Any) -> float:
-    return round(float(np.mean(equal)), 4)
+    return round(float(np.mean(equal)), _SHARE_DIGITS)
 
 
 def write_whole(file: Path, text: str) -> None:

@@ -75,7 +75,7 @@ def test_the_curve_stands_in_all_reports(tmp_path):
     design.save(tmp_path / "design")
     values = read_report(tmp_path / "design")
     told = values["bits_choice"]
-    assert told["by_bits"] == {str(point.bits): round(point.accuracy, 4) for point in design.bits_choice.curve}
+    assert told["by_bits"] == {str(point.bits): round(point.accuracy, 6) for point in design.bits_choice.curve}
     assert (told["quantity"], told["within"], told["max_loss"], told["named"]) == ("accuracy", True, 0.005, False)
     assert values["ranges"] == {"from": "calibration data", "rows": 150}
     lines = lines_of(values)

@@ -16,6 +16,7 @@ from prototile.boards.report import BuildReport
 from prototile.design import compare
 from prototile.page import bars, duration, number, page
 from prototile.report import (
+    _share,
     built,
     converted,
     doubts,
@@ -175,8 +176,13 @@ def test_accuracy_is_that_of_each_model(small_design, small_data, verification):
     wrong[:6] = "none of them"
     values = simulated(small_design, verification, X=X, y=wrong)
     assert values["accuracy"]["float"] == 0.9
-    assert values["accuracy"]["quantised"] == round(np.mean(small_design.predict(X) == wrong), 4)
-    assert values["agreement"] == round(np.mean(small_design.predict(X) == y), 4)
+    assert values["accuracy"]["quantised"] == round(np.mean(small_design.predict(X) == wrong), 6)
+    assert values["agreement"] == round(np.mean(small_design.predict(X) == y), 6)
+
+
+def test_a_share_is_not_rounded_twice():
+    # 98.148 %, which four decimals make 98.15 %.
+    assert f"{100 * _share(np.arange(54) > 0):.1f}" == "98.1"
 
 
 def test_accuracy_of_wrong_hardware_is_the_hardwares(small_design, small_data):

@@ -307,11 +307,11 @@ def test_designs_keep_it(tmp_path):
     assert values["condensed"] == {"method": "kmeans", "samples": 178}
     assert values["condensed_accuracy"] == {
         "held_out": 43,
-        "before": round(found.accuracy_before, 4),
+        "before": round(found.accuracy_before, 6),
         "prototypes": 9,
-        "after": round(found.accuracy, 4),
+        "after": round(found.accuracy, 6),
         "by_prototypes": {
-            str(count): round(share, 4)
+            str(count): round(share, 6)
             for count, share in zip(found.curve_prototypes, found.curve_accuracies, strict=True)
         },
     }
