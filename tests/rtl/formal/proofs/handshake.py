@@ -160,7 +160,7 @@ def _inner_serial(bench, config, inner, words, waits, board):
     bench.always("readouts are counted", inner["collector.readout"] == readout)
 
     kept = ["best_order", "best_class", "best_valid", "runner_up_order", "runner_up_class", "runner_up_valid"]
-    kept += ["vote.label", "vote.distance", "vote.tie"] if config.k > 1 else []
+    kept += ["vote.label", "vote.tie"] if config.k > 1 else []
     made_of = Cat(inner[f"collector.{name}"] for name in kept) if len(keys) > 1 else Const(0)
     waits_on = bench.register(waiting & ~taken & ~bench.reset, "waits_on")
     stands = made_of == bench.register(made_of, "made_of")
