@@ -418,6 +418,15 @@ def test_fault_in_the_hardware_is_found(design: Path, tmp_path: Path, name: str)
 
 
 @pytest.mark.tools
+def test_pytest_configuration_around_the_folder_changes_nothing(design: Path, tmp_path: Path) -> None:
+    other = tmp_path / "tests" / "test_core.py"
+    other.parent.mkdir()
+    other.write_text("")
+    (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\npythonpath = ["tests"]\n')
+    assert run_bench(design, simulator=EITHER, build=tmp_path / "build", count=FEW).ok
+
+
+@pytest.mark.tools
 def test_no_fault_in_the_hardware_is_found(design: Path, tmp_path: Path) -> None:
     file = design / "rtl" / "prototile_core.v"
     file.write_text(Fault(set()).around(file.read_text()))
