@@ -106,12 +106,14 @@ def completed(
     missing = [case for case, rows in cases.items() if not rows.any() and case not in impossible]
     made = _made(golden, exemplars.astype(np.int64), np.asarray(labels), missing)
     if made:
-        queries = np.vstack([queries, [query for query, _ in made.values()]])
-        saturated = np.concatenate([saturated, [count for _, count in made.values()]])
+        added = np.array([query for query, _ in made.values()])
+        counts = np.array([count for _, count in made.values()])
+        queries, saturated = np.vstack([queries, added]), np.concatenate([saturated, counts])
+        records = np.concatenate([records, golden.decide(added, counts)])
     return Vectors(
         queries=queries.astype(np.int64),
         saturated=saturated.astype(np.int64),
-        records=golden.decide(queries, saturated),
+        records=records,
         made_for=tuple(made),
     )
 
