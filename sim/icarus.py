@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prototile.config import CHUNK_BITS, Configuration
-from prototile.errors import ToolError
+from prototile.errors import InputError, ToolError
 from prototile.sim.verilated import RUN_COLUMNS, Run, Stalls, run_of, watchdog_cycles, wave_format
 from prototile.sim.words import pack_words
 
@@ -76,9 +76,13 @@ class IcarusCore:
 
         Raises
         ------
+        InputError
+            If the stalls have a schedule or rewrites, which only `VerilatedCore` has.
         ToolError
             If Icarus Verilog fails, or the core stops answering, answers out of order, or with an undefined field.
         """
+        if stalls is not None and (stalls.schedule is not None or stalls.rewrites):
+            raise InputError("schedules and rewrites are played by the simulator verilator only; leave them out.")
         counts = np.zeros(len(queries), dtype=np.int64) if saturated is None else np.asarray(saturated)
         with tempfile.TemporaryDirectory(prefix="prototile-") as name:
             folder = Path(name)

@@ -8,6 +8,7 @@ import sysconfig
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntFlag
 from importlib.resources import files
 from pathlib import Path
 from typing import TextIO
@@ -245,7 +246,16 @@ def wave_flags(waves: Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (("WAVES",) if kind == "fst" else ("WAVES", "WAVES_VCD")), (f"--trace-{kind}",)
 
 
-@dataclass(frozen=True, kw_only=True)
+class Event(IntFlag):
+    """What may happen in a cycle; `CLOCK_STOPS` means that it is none for the core."""
+
+    SOURCE_WAITS = 1
+    SINK_WAITS = 2
+    RESET = 4
+    CLOCK_STOPS = 8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Stalls:
     """How often source and sink make the core wait, and how often it is reset.
 
@@ -257,12 +267,19 @@ class Stalls:
         Cycles between resets, 0 for none; queries without a record are played again.
     seed
         Of the random numbers.
+    schedule : (cycles,) of `Event`, as integers of 8 bits
+        What happens in each of the first cycles after the first reset, instead of all that; None for nothing. A record
+        must have come for each query by the end, so queries are played again after a reset.
+    rewrites
+        Share of cycles, 0 to 1, in which a word of a memory that can be written is offered again: one that it holds.
     """
 
     source: float = 0.0
     sink: float = 0.0
     reset_every: int = 0
     seed: int = 1
+    schedule: NDArray[np.uint8] | None = None
+    rewrites: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,7 +292,7 @@ class Run:
     first_word, last_word, taken : (queries,) int
         Cycle in which the query's first and last word and its record were taken.
     cycles : int
-        Clock cycles in all.
+        Clock cycles in all. Cycles in which the clock stops do not count, here and above.
     """
 
     records: NDArray[np.void]
@@ -298,6 +315,9 @@ class VerilatedCore:
         Verilog files of the cells that it is made of, if it is a netlist.
     waves
         File for the waveform of each run, ``.fst`` or ``.vcd``; None for none.
+    clock_enable
+        Input of the core that stops its clock while it is low, if there is one. Else the clock itself stops where the
+        schedule of `Stalls` says so.
 
     Raises
     ------
@@ -314,6 +334,7 @@ class VerilatedCore:
         *,
         libraries: Sequence[Path] = (),
         waves: Path | None = None,
+        clock_enable: str | None = None,
     ) -> None:
         self.config = config
         self.waves = waves
@@ -323,7 +344,11 @@ class VerilatedCore:
             top="prototile_core",
             harness="core.cpp",
             libraries=libraries,
-            defines=(*macros, *(["WRITABLE"] if config.writable else [])),
+            defines=(
+                *macros,
+                *(["WRITABLE"] if config.writable else []),
+                *([f"CLOCK_ENABLE={clock_enable}"] if clock_enable else []),
+            ),
             options=options,
         )
 
@@ -360,13 +385,15 @@ class VerilatedCore:
         command = [
             self.program,
             *("queries.bin", "records.bin", stalls.seed, round(stalls.source * 256), round(stalls.sink * 256)),
-            *(stalls.reset_every, watchdog),
-            *(["writes.bin"] if config.writable else []),
+            *(stalls.reset_every, watchdog, "-" if stalls.schedule is None else "schedule.bin"),
+            *([round(stalls.rewrites * 256), "writes.bin"] if config.writable else []),
             *([self.waves.resolve()] if self.waves else []),
         ]
         with tempfile.TemporaryDirectory(prefix="prototile-") as name:
             folder = Path(name)
             self._write_queries(folder / "queries.bin", np.asarray(queries), np.asarray(saturated))
+            if stalls.schedule is not None:
+                np.asarray(stalls.schedule, np.uint8).tofile(folder / "schedule.bin")
             if config.writable:
                 _write_writes(folder / "writes.bin", writes)
             result = subprocess.run(

@@ -1,12 +1,16 @@
 // Plays queries to the compiled core and writes down its records. No Python runs per cycle.
 //
-// usage: core QUERIES RECORDS SEED STALL_IN STALL_OUT RESET_EVERY WATCHDOG [WRITES] [WAVES]
+// usage: core QUERIES RECORDS SEED STALL_IN STALL_OUT RESET_EVERY WATCHDOG SCHEDULE [REWRITES WRITES] [WAVES]
 //   QUERIES: int64 count, words, chunks; then per query: int64 saturated, words * chunks uint32 (a word's chunks, low first)
 //   RECORDS: per query: int64 fields in the order below, then the cycles of first word taken, last word taken, record taken
 //   STALL_IN, STALL_OUT: in 256ths, how often the source has nothing and the sink takes nothing
+//   RESET_EVERY: cycles between resets (0: none); every query without a record is then played again from its start
+//   SCHEDULE: "-", or a file with a byte for each of the first cycles, which takes the place of the random stalls:
+//     1 the source has nothing, 2 the sink takes nothing, 4 reset, 8 the clock stops (with the macro CLOCK_ENABLE the
+//     core's input for that is low, else there is no edge)
 //   WRITES (with the macro WRITABLE): words for the memories, all written before the first query:
 //     int64 count, chunks; then per word: int64 row, column, element, address; chunks uint32
-//   RESET_EVERY: cycles between resets (0: none); every query without a record is then played again from its start
+//   REWRITES: in 256ths, how often one of these words is offered again while queries are played
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -41,96 +45,160 @@ static unsigned draw() {  // xorshift64*: the same stalls for the same seed on e
     return unsigned((random_state * 2685821657736338717ull) >> 56);
 }
 
-#ifdef WRITABLE
-// Puts all words of the file into the memories; returns the cycles that it took, negative if something is wrong.
-static int64_t write_memories(Vprototile_core* core, const char* name, int64_t watchdog) {
-    std::FILE* in = std::fopen(name, "rb");
-    int64_t head[2], cycle = 0;
-    if (!in || std::fread(head, 8, 2, in) != 2) return -1;
-    std::vector<uint32_t> chunks(head[1]);
-    for (int64_t at = 0; at < head[0]; ++at) {
-        int64_t where[4];
-        if (std::fread(where, 8, 4, in) != 4 || std::fread(chunks.data(), 4, chunks.size(), in) != chunks.size()) return -1;
-        core->write_row = where[0];
-        core->write_column = where[1];
-        core->write_element = where[2];
-        core->write_address = where[3];
-        put(core->write_data, chunks.data(), int(chunks.size()));
-        core->write_valid = 1;
-        core->query_valid = 0;
-        core->record_ready = 0;
-        core->rst = 0;
-        for (bool taken = false; !taken; ++cycle) {
-            core->clk = 0;
-            core->eval();
-            taken = core->write_ready;
-            core->clk = 1;
-            core->eval();
-            if (cycle > watchdog * (at + 1)) return -1;
-        }
+template <typename Number> static std::vector<Number> read_numbers(std::FILE* in, std::size_t count) {
+    std::vector<Number> numbers(count);
+    if (std::fread(numbers.data(), sizeof(Number), count, in) != count) {
+        std::fprintf(stderr, "a file ends early\n");
+        std::exit(2);
     }
-    core->write_valid = 0;
-    std::fclose(in);
-    // The last words are still on their way, and no reset may keep them from it.
-    return cycle;
+    return numbers;
 }
+static std::FILE* opened(const char* name) {
+    std::FILE* in = std::fopen(name, "rb");
+    if (!in) {
+        std::fprintf(stderr, "%s cannot be read\n", name);
+        std::exit(2);
+    }
+    return in;
+}
+
+enum { kSourceWaits = 1, kSinkWaits = 2, kReset = 4, kClockStops = 8 };
+
+static std::vector<uint8_t> read_schedule(const char* name) {
+    if (!std::strcmp(name, "-")) return {};
+    std::FILE* in = opened(name);
+    std::fseek(in, 0, SEEK_END);
+    const long size = std::ftell(in);
+    std::rewind(in);
+    auto schedule = read_numbers<uint8_t>(in, size);
+    std::fclose(in);
+    return schedule;
+}
+
+#ifdef WRITABLE
+// Words for the memories: each is offered, in order, until it was taken; then some of them again.
+struct Writer {
+    int64_t count = 0, chunks = 1, next = 0, again = -1;
+    unsigned rewrites = 0;
+    std::vector<int64_t> where;
+    std::vector<uint32_t> data;
+
+    void read(const char* name) {
+        std::FILE* in = opened(name);
+        const auto head = read_numbers<int64_t>(in, 2);
+        count = head[0];
+        chunks = head[1];
+        for (int64_t at = 0; at < count; ++at) {
+            for (int64_t number : read_numbers<int64_t>(in, 4)) where.push_back(number);
+            for (uint32_t chunk : read_numbers<uint32_t>(in, chunks)) data.push_back(chunk);
+        }
+        std::fclose(in);
+    }
+    bool busy() const { return next < count; }
+    void offer(Vprototile_core* core, bool may) {
+        if (rewrites && !busy() && again < 0 && count && draw() < rewrites) again = draw() * count >> 8;
+        const int64_t at = busy() ? next : again;
+        core->write_valid = at >= 0 && may;
+        if (!core->write_valid) return;
+        core->write_row = where[4 * at];
+        core->write_column = where[4 * at + 1];
+        core->write_element = where[4 * at + 2];
+        core->write_address = where[4 * at + 3];
+        put(core->write_data, &data[at * chunks], int(chunks));
+    }
+    void taken() {
+        if (busy())
+            ++next;
+        else
+            again = -1;
+    }
+};
 #endif
 
 int main(int argc, char** argv) {
-    if (argc < 8) {
-        std::fprintf(stderr, "usage: core QUERIES RECORDS SEED STALL_IN STALL_OUT RESET_EVERY WATCHDOG [WRITES] [WAVES]\n");
+    if (argc < 9) {
+        std::fprintf(stderr, "usage: core QUERIES RECORDS SEED STALL_IN STALL_OUT RESET_EVERY WATCHDOG SCHEDULE "
+                             "[REWRITES WRITES] [WAVES]\n");
         return 2;
     }
-    std::FILE* in = std::fopen(argv[1], "rb");
-    if (!in) return 2;
-    int64_t head[3];
-    if (std::fread(head, 8, 3, in) != 3) return 2;
+    std::FILE* in = opened(argv[1]);
+    const auto head = read_numbers<int64_t>(in, 3);
     const int64_t count = head[0], words = head[1], chunks = head[2];
-    std::vector<int64_t> saturated(count);
-    std::vector<uint32_t> data(count * words * chunks);
+    std::vector<int64_t> saturated;
+    std::vector<uint32_t> data;
     for (int64_t query = 0; query < count; ++query) {
-        if (std::fread(&saturated[query], 8, 1, in) != 1) return 2;
-        const std::size_t size = words * chunks;
-        if (std::fread(&data[query * size], 4, size, in) != size) return 2;
+        saturated.push_back(read_numbers<int64_t>(in, 1)[0]);
+        for (uint32_t chunk : read_numbers<uint32_t>(in, words * chunks)) data.push_back(chunk);
     }
     std::fclose(in);
     random_state = std::strtoull(argv[3], nullptr, 10) * 2 + 1;
     const unsigned stall_in = std::atoi(argv[4]), stall_out = std::atoi(argv[5]);
     const int64_t reset_every = std::atoll(argv[6]), watchdog = std::atoll(argv[7]);
+    const std::vector<uint8_t> schedule = read_schedule(argv[8]);
 
     auto* core = new Vprototile_core;
-    int next_argument = 8;
 #ifdef WRITABLE
-    core->write_valid = 0;
-    for (int at = 0; at < 4; ++at) {
-        core->rst = 1;
+    if (argc < 11) return 2;
+    Writer writer;
+    writer.rewrites = std::atoi(argv[9]);
+    writer.read(argv[10]);
+    // Without a schedule nothing waits until all words are written.
+    for (int64_t cycles = 0; schedule.empty() && (cycles < 4 || writer.busy()); ++cycles) {
+        core->rst = cycles < 4;
+        writer.offer(core, cycles >= 4);
+        core->query_valid = core->record_ready = 0;
         core->clk = 0;
         core->eval();
+        if (core->write_valid && core->write_ready) writer.taken();
         core->clk = 1;
         core->eval();
-    }
-    if (argc <= next_argument || write_memories(core, argv[next_argument++], watchdog) < 0) {
-        std::fprintf(stderr, "the memories could not be written\n");
-        return 5;
+        if (cycles > watchdog * (writer.next + 1)) {
+            std::fprintf(stderr, "the memories could not be written\n");
+            return 5;
+        }
     }
 #endif
 #ifdef WAVES
     Verilated::traceEverOn(true);
     auto* waves = new Waves;
     core->trace(waves, 99);
-    waves->open(argc > next_argument ? argv[next_argument] : "core.fst");
+    waves->open(argv[argc - 1]);
 #endif
     std::vector<int64_t> out(count * 11);
+    // Cycles are those in which the clock does not stop.
     int64_t cycle = 0, next = 0, word = 0, done = 0, quiet = 0;
     int64_t reset_for = 4;
-    while (done < count) {
-        if (reset_every && cycle && cycle % reset_every == 0) {
-            reset_for = 2;
+    std::size_t at = 0;
+    while (done < count || at < schedule.size()) {
+        const bool scheduled = reset_for == 0 && at < schedule.size();
+        unsigned event = 0;
+        if (!scheduled && reset_every && cycle && cycle % reset_every == 0) reset_for = 2;
+        if (scheduled) {
+            event = schedule[at++];
+        } else if (reset_for) {
+            event = kReset | kSourceWaits | kSinkWaits;
+            --reset_for;
+        } else {
+            if (next < count && draw() < stall_in) event |= kSourceWaits;
+            if (draw() < stall_out) event |= kSinkWaits;
+        }
+        const bool resets = event & kReset, stops = event & kClockStops;
+#ifdef CLOCK_ENABLE
+        const bool clocked = true;
+#else
+        const bool clocked = !stops;
+#endif
+        // A core that is not enabled is reset as ever.
+        if (resets && clocked) {
             next = done;
             word = 0;
         }
-        const bool offers = next < count && reset_for == 0 && draw() >= stall_in;
-        core->rst = reset_for > 0;
+        core->rst = resets;
+        bool offers = next < count && !(event & kSourceWaits);
+#ifdef WRITABLE
+        writer.offer(core, !(event & kSourceWaits));
+        offers = offers && !writer.busy();
+#endif
         core->query_valid = offers;
         if (offers) {
             put(core->query_data, &data[(next * words + word) * chunks], int(chunks));
@@ -139,20 +207,25 @@ int main(int argc, char** argv) {
             core->query_tag = uint8_t(next);
         }
         core->query_drop = 0;
-        core->record_ready = reset_for == 0 && draw() >= stall_out;
+        core->record_ready = !(event & kSinkWaits);
+#ifdef CLOCK_ENABLE
+        core->CLOCK_ENABLE = !stops;
+#endif
         core->clk = 0;
         core->eval();
 #ifdef WAVES
         waves->dump(uint64_t(cycle) * 10);
 #endif
-        const bool takes = offers && core->query_ready;
-        const bool answers = core->record_valid && core->record_ready;
+        // Nothing is taken in a reset, whatever is offered, nor while the clock stands.
+        const bool counts = !resets && !stops;
+        const bool takes = counts && offers && core->query_ready;
+        const bool answers = counts && core->record_valid && core->record_ready;
         if (answers) {
-            int64_t* row = &out[done * 11];
-            if (uint8_t(done) != core->record_tag) {
+            if (done == count || uint8_t(done) != core->record_tag) {
                 std::fprintf(stderr, "record %lld came with tag %d\n", (long long)done, int(core->record_tag));
                 return 4;
             }
+            int64_t* row = &out[done * 11];
             row[0] = core->record_prototype;
             row[1] = core->record_distance;
             row[2] = core->record_label;
@@ -174,18 +247,26 @@ int main(int argc, char** argv) {
                 ++word;
             }
         }
+        bool progress = takes || answers;
+#ifdef WRITABLE
+        if (counts && core->write_valid && core->write_ready) {
+            writer.taken();
+            progress = true;
+        }
+#endif
+        if (!clocked) continue;
         core->clk = 1;
         core->eval();
 #ifdef WAVES
         waves->dump(uint64_t(cycle) * 10 + 5);
 #endif
-        quiet = takes || answers ? 0 : quiet + 1;
-        if (quiet > watchdog) {
+        if (stops) continue;
+        quiet = progress || resets ? 0 : quiet + 1;
+        if (quiet > watchdog && done < count) {
             std::fprintf(stderr, "no progress for %lld cycles, %lld of %lld records\n", (long long)quiet,
                          (long long)done, (long long)count);
             return 3;
         }
-        if (reset_for) --reset_for;
         ++cycle;
     }
 #ifdef WAVES

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import prototile as pt
-from prototile.errors import ToolError
+from prototile.errors import InputError, ToolError
 from prototile.sim.icarus import IcarusCore, check_icarus
 from prototile.sim.verilated import Stalls, VerilatedCore
 
@@ -85,3 +85,11 @@ def test_missing_simulator_is_told(monkeypatch, tmp_path):
         check_icarus()
     with pytest.raises(ToolError, match="iverilog was not found"):
         IcarusCore(pt.convert(pt.PrototypeModel([[0], [1]], [0, 1])).config, [Path("x.v")])
+
+
+def test_schedules_are_for_the_other_simulator(monkeypatch):
+    monkeypatch.setattr("prototile.sim.icarus.check_icarus", lambda: None)
+    core = IcarusCore(None, [])
+    for stalls in (Stalls(schedule=np.zeros(3, np.uint8)), Stalls(rewrites=0.5)):
+        with pytest.raises(InputError, match=r"schedules and rewrites are played by the simulator verilator only"):
+            core.run(np.zeros((1, 1), np.int64), stalls=stalls)

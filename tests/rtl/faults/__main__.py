@@ -4,11 +4,14 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from faults.answers import try_driver
+from faults.button import press
 from faults.line import board_sources, compiled_board
 from faults.noise import table, total, try_noise
 from faults.subjects import Host, fixed_design, written_design
+from faults.timing import CORES, Player, play_resets, play_stalls, play_stops, small_case
 from faults.upsets import try_upsets
 
 #: Share of the damaged frames that are damaged at the driver.
@@ -62,12 +65,39 @@ def _upsets(name: str, design: Callable, *, synthesised: bool = False) -> Trial:
     return Trial(f"upsets of the link's flip-flops {where}of a chip {name}", run)
 
 
+def _timing(what: str, name: str, plays: Callable[[Player], None]) -> Trial:
+    def run(frames, seed):
+        player = Player(small_case(name))
+        plays(player)
+        return str(player.kept), not player.kept.wrong
+
+    return Trial(f"{what} of {name}", run)
+
+
+def _button(name: str, design: Callable) -> Trial:
+    def run(frames, seed):
+        host = Host(design())
+        told = press(compiled_board(board_sources(host.design)), host, seed=seed)
+        return str(told), not told.wrong and not told.dead
+
+    return Trial(f"reset button at any cycle of requests to a chip {name}", run)
+
+
+#: At any cycle of each core.
+_TIMINGS = {
+    "resets at any cycle": play_resets,
+    "stalls of any pattern": partial(play_stalls, first=8, any_cycle=4),
+    "stops of the clock": partial(play_stops, enabled=False, length=8),
+    "stops by an input": partial(play_stops, enabled=True, length=8),
+}
 _FIXED, _WRITTEN = ("whose memories stay", fixed_design), ("whose memories can be written", written_design)
 TRIALS = (
     *(_noise(*design) for design in (_FIXED, _WRITTEN)),
     *(_conversation(*design) for design in (_FIXED, _WRITTEN)),
     *(_upsets(*design) for design in (_FIXED, _WRITTEN)),
     _upsets(*_FIXED, synthesised=True),
+    *(_timing(what, name, plays) for what, plays in _TIMINGS.items() for name in CORES),
+    *(_button(*design) for design in (_FIXED, _WRITTEN)),
 )
 
 

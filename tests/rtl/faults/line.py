@@ -29,7 +29,7 @@ CHARACTER = 12 * DIVISOR
 #: A character in which the stop bit was low, among those that are read.
 BROKEN = None
 #: Cycles from the start until the board has left its reset, with room to spare.
-_START = 4 * board(BOARD).reset_cycles
+START = board(BOARD).reset_cycles + CHARACTER
 
 _QUIET, _RECEIVE, _TOLD, _UPSET, _FLIP, _MEMORIES = (code << 28 for code in range(1, 7))
 _HIGH, _PRESSED = 1 << 24, 1 << 25
@@ -90,7 +90,7 @@ class Line:
         self.now = 0
 
     def __enter__(self):
-        self.idle(_START)
+        self.idle(START)
         return self
 
     def __exit__(self, *_):
