@@ -317,7 +317,9 @@ def _add_simulate(commands: Any) -> None:
         "--junit", metavar="FILE", help="write the result there as JUnit XML; at level rtl that of the cocotb bench too"
     )
     command.add_argument(
-        "--stalls", action="store_true", help="at level rtl: random pauses on both sides, and resets in between"
+        "--stalls",
+        action="store_true",
+        help="at level rtl: random pauses on both sides, and resets in each cycle of a query",
     )
     _json(command)
 

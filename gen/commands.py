@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from prototile.arrays import label_text
 from prototile.cache import cache_folder
 from prototile.console import Progress, Steps
-from prototile.design import Design, Verification, compare
+from prototile.design import Design, Verification
 from prototile.design import convert as convert_model
 from prototile.errors import InputError, ModelFileError
 from prototile.files import load_labels, load_model, load_vectors
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 #: Columns that ``predict`` prints, after the label.
 _COLUMNS = ("prototype", "distance", "runner_up", "margin", "status", "tie", "saturated")
-#: With ``--stalls``: share of cycles in which either side pauses, and resets in multiples of a query's time.
-_PAUSES = 0.25
-_RESET_QUERIES = 24
 #: Columns of a table that goes to a file or another program.
 _WIDE = 200
 #: Mismatches that are shown, and cases that were not played.
@@ -126,7 +123,7 @@ def _condensed(model: PrototypeModel, options: Namespace) -> PrototypeModel:
 
 def simulate(options: Namespace) -> int:
     """``prototile simulate``."""
-    from prototile.levels import play
+    from prototile.levels import verified
 
     folder = Path(options.folder)
     with Steps() as steps, steps.lane() as progress:
@@ -144,12 +141,10 @@ def simulate(options: Namespace) -> int:
             if whole > most:
                 steps.note(f"prototile: the waveform holds the first {most} of {whole} queries; no others are played.")
             queries = queries.first(most)
-        golden = design.golden.decide(queries.components, queries.saturated)
         # What is checked is what lies in the folder.
         vars(design)["core_verilog"] = core_file(folder).read_text(encoding="utf-8")
         with writing(options.waves or folder):
-            answers = play(design, level, queries.components, queries.saturated, queries.X, progress)
-        verification = compare(golden, answers.records, level=level.name, cycles=answers.cycles)
+            verification = verified(design, level, queries.components, queries.saturated, queries.X, progress)
         bench = None
         if options.junit is not None:
             if level.name == "rtl":
@@ -171,6 +166,7 @@ def simulate(options: Namespace) -> int:
             update_report(folder, design, values)
         elif bench is not None:
             update_report(folder, design, benched(bench, options.simulator))
+    golden = design.golden.decide(queries.components, queries.saturated)
     cases = {case: int(np.count_nonzero(rows)) for case, rows in cases_of(design.config, golden).items()}
     impossible = impossible_cases(design.config, design.quantised.nodes, design.quantised.reachable)
     found = _simulation(options, values, verification, bench)
@@ -205,7 +201,7 @@ def _level(design: Design, folder: Path, options: Namespace) -> Level:
     return Level(
         name=options.level,
         simulator=options.simulator,
-        stalls=_stalls(design) if options.stalls else None,
+        stalls=Stalls.usual(design.config) if options.stalls else None,
         waves=None if options.waves is None else Path(options.waves),
         board=options.board,
         build=build,
@@ -541,21 +537,12 @@ def _case(verification: Verification) -> Case:
     name = f"all_queries_at_level_{verification.level}"
     if verification.ok:
         return Case(name=name)
-    lines = [f"{verification.mismatches} of {verification.rows} queries are not answered as by the golden model"]
+    asked = verification.rows + verification.probes
+    lines = [f"{verification.mismatches} of {asked} queries are not answered as by the golden model"]
     lines += [
         f"row {row}: {field} is {found}, but must be {golden}" for row, field, golden, found in verification.differences
     ]
     return Case(name=name, failure="\n".join(lines))
-
-
-def _stalls(design: Design) -> Stalls:
-    config = design.config
-    # Queries without a record are played again after a reset, so some must get through between two.
-    return Stalls(
-        source=_PAUSES,
-        sink=_PAUSES,
-        reset_every=_RESET_QUERIES * (config.latency_cycles + config.interval_cycles),
-    )
 
 
 def _simulation(
@@ -567,6 +554,7 @@ def _simulation(
         "level": options.level,
         **({} if options.port else {"simulator": options.simulator}),
         "rows": verification.rows,
+        **({"probes": verification.probes} if verification.probes else {}),
         "mismatches": verification.mismatches,
         "differences": [
             dict(zip(("row", "field", "golden", "simulated"), one, strict=True)) for one in verification.differences
@@ -588,6 +576,7 @@ def _simulation_lines(
 ) -> list[tuple[str, str]]:
     """What ``simulate`` prints."""
     cycles = "" if verification.cycles is None else f", {verification.cycles:,} cycles"
+    probes = f", and {verification.probes} probes" if verification.probes else ""
     made = f", {found['made']} of them made for rare cases" if found["made"] else ""
     stalls = ", with pauses and resets" if options.stalls else ""
     possible = [case for case in found["cases"] if case not in found["impossible"]]
@@ -595,7 +584,7 @@ def _simulation_lines(
     more = ", ..." if len(absent) > _SHOWN else ""
     not_played = f"; not played: {', '.join(absent[:_SHOWN])}{more}" if absent else ""
     lines = [
-        ("queries", f"{verification.rows} at level {verification.level}{made}{stalls}{cycles}"),
+        ("queries", f"{verification.rows} at level {verification.level}{made}{probes}{stalls}{cycles}"),
         ("cases", f"{len(possible) - len(absent)} of {len(possible)} that this model can have{not_played}"),
         ("mismatches", f"{verification.mismatches} in any field of the record"),
     ]

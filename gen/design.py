@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from prototile.boards.board import Board
     from prototile.boards.family import Part
     from prototile.boards.report import BuildReport
-    from prototile.levels import Answers
+    from prototile.levels import Level
     from prototile.sim.verilated import Run, Stalls
 
 #: Levels at which hardware is compared with the golden model, from the weakest proof to the strongest.
@@ -72,18 +72,22 @@ class Verification:
         What was simulated.
     rows
         Queries compared, each in every field of its record.
+    probes
+        Further queries compared at level ``rtl``: those of `prototile.sim.probes.probe_queries`; and where memories
+        can be written, all once more of other prototypes that were.
     mismatches
-        Queries whose records differ.
+        Queries of both whose records differ.
     differences
-        Up to ten of them: row, field, golden value, simulated value.
+        Up to ten of them: row, field, golden value, simulated value. Rows after the last are probes.
     cycles
         Clock cycles simulated; None at a real board.
-    records
+    records : (rows,) `RECORD_DTYPE`
         The records of the hardware.
     """
 
     level: str
     rows: int
+    probes: int
     mismatches: int
     differences: tuple[tuple[int, str, int, int], ...]
     cycles: int | None
@@ -496,8 +500,9 @@ class Design:
         FitError, BoardError, ToolError
             If the build or the simulation fails, or the board does not answer.
         """
-        records: NDArray[np.void] = self._play(X, level, progress, how).records
-        return records
+        from prototile.levels import play
+
+        return play(self, _level(level, how), *self.quantise(X), X, progress).records
 
     def run(self, X: Any, *, simulator: str = "verilator", stalls: Stalls | None = None, waves: Any = None) -> Run:
         """As `simulate` at level ``rtl``, with the cycles in which everything happened."""
@@ -509,21 +514,17 @@ class Design:
     def verify(self, X: Any, *, level: str = "rtl", progress: Progress = _silent, **how: Any) -> Verification:
         """Compare the generated hardware with the golden model, in every field of every record.
 
+        At level ``rtl`` probes are compared too: queries at the edges of what the design tells apart, which data seldom
+        meet. And where memories can be written, other prototypes are, and all is compared again.
+
         Parameters
         ----------
         X, level, progress, **how
             As for `simulate`.
         """
-        golden = self.decide(X)
-        answers = self._play(X, level, progress, how)
-        return compare(golden, answers.records, level=level, cycles=answers.cycles)
+        from prototile.levels import verified
 
-    def _play(self, X: Any, level: str, progress: Progress, how: dict[str, Any]) -> Answers:
-        from prototile.levels import Level, play
-
-        if how.get("waves") is not None:
-            how = how | {"waves": Path(how["waves"])}
-        return play(self, Level(name=level, **how), *self.quantise(X), X, progress)
+        return verified(self, _level(level, how), *self.quantise(X), X, progress)
 
     def estimate(self, board: str | None = None) -> dict[str, Any]:
         """Resources without synthesis, in the names of ``report.json``."""
@@ -622,8 +623,28 @@ class Design:
         return save(self, Path(folder), vectors)
 
 
-def compare(golden: NDArray[np.void], found: NDArray[np.void], *, level: str, cycles: int | None) -> Verification:
+def _level(name: str, how: dict[str, Any]) -> Level:
+    """How hardware is asked, from the words of a caller."""
+    from prototile.levels import Level
+
+    if how.get("waves") is not None:
+        how = how | {"waves": Path(how["waves"])}
+    return Level(name=name, **how)
+
+
+def compare(
+    golden: NDArray[np.void], found: NDArray[np.void], *, level: str, cycles: int | None, rows: int | None = None
+) -> Verification:
     """Compare records field by field.
+
+    Parameters
+    ----------
+    golden, found
+        Records of the golden model and of the hardware.
+    level, cycles
+        See `Verification`.
+    rows
+        How many of them are of the user's queries; the rest are of probes. None: all.
 
     Raises
     ------
@@ -634,18 +655,20 @@ def compare(golden: NDArray[np.void], found: NDArray[np.void], *, level: str, cy
         raise ValueError(f"{len(golden)} records cannot be compared with {len(found)}")
     names = golden.dtype.names or ()
     unequal = np.stack([golden[name] != found[name] for name in names], axis=1)
-    rows, columns = np.nonzero(unequal)
+    own = len(golden) if rows is None else rows
+    places, columns = np.nonzero(unequal)
     differences = tuple(
         (int(row), names[column], int(golden[names[column]][row]), int(found[names[column]][row]))
-        for row, column in list(zip(rows, columns, strict=True))[:10]
+        for row, column in list(zip(places, columns, strict=True))[:10]
     )
     return Verification(
         level=level,
-        rows=len(golden),
+        rows=own,
+        probes=len(golden) - own,
         mismatches=int(unequal.any(axis=1).sum()),
         differences=differences,
         cycles=cycles,
-        records=found,
+        records=found[:own],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -17,19 +17,24 @@ from prototile.boards.build import NETLIST_FILE
 from prototile.boards.report import BuildReport
 from prototile.boards.tools import cell_models
 from prototile.boards.top import TOP_MODULE, models, top_verilog
-from prototile.design import LEVELS
+from prototile.config import CHUNK_BITS, Configuration
+from prototile.design import LEVELS, compare
 from prototile.errors import BoardError, DigestError, InputError, ToolError
 from prototile.folder import chip
+from prototile.hardware import memory_writes
+from prototile.nodes import Nodes
 from prototile.record import RECORD_DTYPE
 from prototile.sim.board import simulated_board
+from prototile.sim.golden import GoldenModel
 from prototile.sim.icarus import IcarusCore
+from prototile.sim.probes import probe_queries
 from prototile.sim.verilated import Run, Stalls, VerilatedCore
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from prototile.boards.board import Board
-    from prototile.design import Design
+    from prototile.design import Design, Verification
 
 SIMULATORS = ("verilator", "icarus")
 #: Seconds that the driver waits for a simulated board, which has the processor for itself at best.
@@ -37,6 +42,9 @@ _PATIENCE_S = 60.0
 #: Cycles without traffic after which the clock of a simulated board may wait for the host: at least so many, and so
 #: many times what a query takes.
 _IDLE_CYCLES, _IDLE_QUERIES = 20_000, 8
+#: Cycles that probes may take, back to back; and how few and how many they are at that.
+_PROBE_CYCLES = 40_000
+_PROBES = (16, 1000)
 
 Progress = Callable[[str], None]
 
@@ -122,6 +130,64 @@ class Answers:
     cycles: int | None
 
 
+def verified(
+    design: Design,
+    level: Level,
+    components: NDArray[Any],
+    saturated: NDArray[np.int64],
+    X: Any = None,
+    progress: Progress = _silent,
+) -> Verification:
+    """Put queries to the hardware, and compare the records with the golden model's; parameters as for `play`.
+
+    At level ``rtl``, where a query costs next to nothing, `probe_queries` follow those of the user. And where memories
+    can be written, all is asked again of other prototypes, which are written over words that are none of theirs.
+
+    Raises
+    ------
+    InputError, DigestError, FitError, BoardError, ToolError
+        As `play`.
+    """
+    rows = len(components)
+    if level.name != "rtl" or level.waves is not None:
+        answers = play(design, level, components, saturated, X, progress)
+        golden = design.golden.decide(components, saturated)
+        return compare(golden, answers.records, level=level.name, cycles=answers.cycles)
+    count = int(np.clip(_PROBE_CYCLES // design.config.interval_cycles, *_PROBES))
+    probes = probe_queries(design.config, design.quantised.nodes, count)
+    components = np.concatenate([components, probes])
+    # All counts of clipped components that there can be, as far as there are probes for them.
+    saturated = np.concatenate([saturated, np.arange(len(probes)) % (design.config.features + 1)])
+    run = run_core(design, level, components, saturated, progress)
+    golden, found, cycles = design.golden.decide(components, saturated), run.records, run.cycles
+    if design.config.writable:
+        progress("Simulating them again, with other prototypes written into the memories")
+        others = _others(design.quantised.nodes)
+        run = run_core(design, level, components, saturated, writes=_written_over(design.config, others))
+        golden = np.concatenate([golden, GoldenModel(design.config, others).decide(components, saturated)])
+        found, cycles = np.concatenate([found, run.records]), cycles + run.cycles
+    return compare(golden, found, level=level.name, cycles=cycles, rows=rows)
+
+
+def _others(nodes: Nodes) -> Nodes:
+    """Other prototypes of the same classes: each is its neighbour, with the features in reverse."""
+
+    def moved(array: NDArray[Any] | None) -> Any:
+        return None if array is None else np.roll(array[:, ::-1], 1, axis=0)
+
+    return replace(nodes, values=moved(nodes.values), masks=moved(nodes.masks), shifts=moved(nodes.shifts))
+
+
+def _written_over(config: Configuration, nodes: Nodes) -> NDArray[np.void]:
+    """Words of these prototypes, and before them words that differ from them in every bit."""
+    right = memory_writes(config, nodes)
+    wrong = right.copy()
+    width = config.unit.memory_width
+    for chunk in range(wrong["data"].shape[1]):
+        wrong["data"][:, chunk] ^= (1 << min(CHUNK_BITS, width - CHUNK_BITS * chunk)) - 1
+    return np.concatenate([wrong, right])
+
+
 def play(
     design: Design,
     level: Level,
@@ -167,15 +233,20 @@ def run_core(
     components: NDArray[Any],
     saturated: NDArray[np.int64],
     progress: Progress = _silent,
+    writes: NDArray[np.void] | None = None,
 ) -> Run:
-    """Play queries at level ``rtl``; parameters as for `play`."""
+    """Play queries at level ``rtl``; parameters as for `play`.
+
+    `writes` are the words that go into memories first, `memory_writes`; None: those without which there is no answer.
+    """
     progress(f"Simulating {len(components)} queries with {level.simulator}")
     simulator: type[VerilatedCore | IcarusCore] = IcarusCore if level.simulator == "icarus" else VerilatedCore
     with TemporaryDirectory(prefix="prototile-") as folder:
         source = Path(folder, "prototile_core.v")
         source.write_text(design.core_verilog)
         core = simulator(design.config, [source], waves=level.waves)
-        return core.run(components, saturated, level.stalls, writes=design.first_writes)
+        writes = design.first_writes if writes is None else writes
+        return core.run(components, saturated, level.stalls, writes=writes)
 
 
 def _play_board(

@@ -248,7 +248,9 @@ def simulated(
         give is None, so that `merge` removes that of earlier rows; a bench that did not run leaves its figures alone.
     """
     records = verification.records
-    proven = {"level": verification.level, "rows": verification.rows, "mismatches": verification.mismatches}
+    # Of a comparison that failed all queries count, because the mismatches may be those of probes.
+    rows = verification.rows + (verification.probes if verification.mismatches else 0)
+    proven = {"level": verification.level, "rows": rows, "mismatches": verification.mismatches}
     return {
         **({} if bench is None else benched(bench, bench_simulator)),
         "stage": "simulated",

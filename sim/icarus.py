@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from prototile.config import CHUNK_BITS, Configuration
 from prototile.errors import InputError, ToolError
-from prototile.sim.verilated import RUN_COLUMNS, Run, Stalls, run_of, watchdog_cycles, wave_format
+from prototile.sim.verilated import RUN_COLUMNS, Run, Stalls, reset_span, run_of, watchdog_cycles, wave_format
 from prototile.sim.words import pack_words
 
 _BENCH = "core_bench.v"
@@ -119,8 +119,10 @@ class IcarusCore:
             },
             "STALL_IN": round(stalls.source * 256),
             "STALL_OUT": round(stalls.sink * 256),
-            "RESET_EVERY": stalls.reset_every,
-            "WATCHDOG": watchdog_cycles(config),
+            "RESETS": stalls.resets,
+            "RESET_STEPS": max(1, stalls.resets),
+            "SPAN": reset_span(config),
+            "WATCHDOG": watchdog_cycles(config, stalls),
             "SEED": f"64'd{stalls.seed}",
         }
         if config.writable:

@@ -24,6 +24,8 @@ from prototile.sim.words import pack_words
 
 #: Numbers that a harness writes for each query: the fields of its record, and three cycles.
 RUN_COLUMNS = 11
+#: What makes a core wait if a user says no more: a share of cycles, and resets.
+_PAUSES, _MOST_RESETS = 0.25, 256
 #: Verilator has yosys's models of iCE40 cells drive ports that have defaults, against what is connected to them.
 _LIBRARY_FLAGS = ("-DNO_ICE40_DEFAULT_ASSIGNMENTS",)
 
@@ -263,8 +265,11 @@ class Stalls:
     ----------
     source, sink
         Share of cycles, 0 to 1, in which the source has no word and the sink takes no record.
-    reset_every
-        Cycles between resets, 0 for none; queries without a record are played again.
+    resets
+        How often a reset of one cycle meets the core in the midst of what it does: one cycle after another reset, two,
+        and so on up to `reset_span`, in so many steps. What has no record then is asked again, and before the next step
+        a query must get its record. Queries are asked over and over until all resets have come, and must get the same
+        records each time.
     seed
         Of the random numbers.
     schedule : (cycles,) of `Event`, as integers of 8 bits
@@ -276,10 +281,15 @@ class Stalls:
 
     source: float = 0.0
     sink: float = 0.0
-    reset_every: int = 0
+    resets: int = 0
     seed: int = 1
     schedule: NDArray[np.uint8] | None = None
     rewrites: float = 0.0
+
+    @classmethod
+    def usual(cls, config: Configuration) -> "Stalls":
+        """Both sides wait in a quarter of the cycles, and resets meet all that a query passes through, or most."""
+        return cls(source=_PAUSES, sink=_PAUSES, resets=min(reset_span(config), _MOST_RESETS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -381,11 +391,11 @@ class VerilatedCore:
         config = self.config
         if saturated is None:
             saturated = np.zeros(len(queries), dtype=np.int64)
-        watchdog = watchdog_cycles(config)
+        watchdog = watchdog_cycles(config, stalls)
         command = [
             self.program,
             *("queries.bin", "records.bin", stalls.seed, round(stalls.source * 256), round(stalls.sink * 256)),
-            *(stalls.reset_every, watchdog, "-" if stalls.schedule is None else "schedule.bin"),
+            *(stalls.resets, reset_span(config), watchdog, "-" if stalls.schedule is None else "schedule.bin"),
             *([round(stalls.rewrites * 256), "writes.bin"] if config.writable else []),
             *([self.waves.resolve()] if self.waves else []),
         ]
@@ -421,9 +431,15 @@ class VerilatedCore:
         return run_of(self.config, raw[1:].reshape(count, RUN_COLUMNS), cycles=int(raw[0]))
 
 
-def watchdog_cycles(config: Configuration) -> int:
-    """Cycles without progress after which a simulated core counts as dead."""
-    return 64 * (config.latency_cycles + config.interval_cycles)
+def watchdog_cycles(config: Configuration, stalls: Stalls) -> int:
+    """Cycles without a record after which a simulated core counts as dead."""
+    free = max(1 / 256, 1 - max(stalls.source, stalls.sink))
+    return round(64 * (config.latency_cycles + config.interval_cycles) / free)
+
+
+def reset_span(config: Configuration) -> int:
+    """Cycles after a reset in which a core that works without a gap comes through all that it does."""
+    return config.latency_cycles + 2 * config.interval_cycles
 
 
 def run_of(config: Configuration, table: NDArray[np.int64], *, cycles: int) -> Run:

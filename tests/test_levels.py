@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -18,6 +19,7 @@ from prototile.data import load_dataset, train_prototypes
 from prototile.errors import BoardError, DigestError, InputError, ToolError
 from prototile.levels import Level
 from prototile.sim.board import simulated_board
+from prototile.sim.verilated import Stalls
 
 SPLIT = load_dataset("iris")
 MODEL = train_prototypes("iris", SPLIT)
@@ -167,6 +169,62 @@ def test_bitstream_answers_as_the_golden_model_and_a_changed_one_does_not(design
     wrong = design.verify(QUERIES, level="bitstream", build=build)
     assert not wrong.ok
     assert 0 < wrong.mismatches <= ROWS
+
+
+def with_verilog(design, pattern, replacement):
+    """The design, in whose Verilog something else stands at one place."""
+    text, count = re.subn(pattern, replacement, design.core_verilog)
+    assert count == 1
+    changed = replace(design)
+    vars(changed)["core_verilog"] = text
+    return changed
+
+
+@pytest.mark.tools
+def test_probes_find_at_level_rtl_what_the_vectors_do_not_meet():
+    def converted(radius):
+        model = pt.PrototypeModel([[0, 0, 3], [7, 6, 1], [3, 7, 7]], [0, 1, 1], radii=radius)
+        return pt.convert(model, bits=3)
+
+    design, other = converted(9), replace(converted(9))
+    vars(other)["core_verilog"] = converted(10).core_verilog
+    vectors = design.model.prototypes
+    verification = design.verify(vectors)
+    assert verification.ok
+    assert (verification.rows, len(verification.records)) == (3, 3)
+    assert verification.probes > 100
+    wrong = other.verify(vectors)
+    assert not wrong.ok
+    assert min(row for row, *_ in wrong.differences) >= 3
+    assert {name for _, name, *_ in wrong.differences} == {"status"}
+
+
+@pytest.mark.tools
+def test_writes_that_do_not_reach_a_memory_are_found_at_level_rtl():
+    model = pt.PrototypeModel([[0, 0, 3], [7, 6, 1], [3, 7, 7]], [0, 1, 1])
+    design = pt.convert(model, bits=3, memory="block", writable=True)
+    verification = design.verify(model.prototypes)
+    assert verification.ok
+    # All once more, of what was written.
+    assert verification.probes > verification.rows
+    deaf = with_verilog(design, r"\.write__valid\(write_valid\)", ".write__valid(1'h0)")
+    wrong = deaf.verify(model.prototypes)
+    assert wrong.mismatches > 0
+    assert min(row for row, *_ in wrong.differences) > verification.probes // 2
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("module", ["core", "sequencer", "collector"])
+def test_a_reset_that_does_not_reach_all_is_found_at_level_rtl(module):
+    model = pt.PrototypeModel([[0, 0, 3], [7, 6, 1], [3, 7, 7]], [0, 1, 1])
+    design = pt.convert(model, bits=3)
+    stalls = Stalls.usual(design.config)
+    assert design.verify(model.prototypes, stalls=stalls).ok
+    broken = with_verilog(design, rf"(  {module} \([^;]*\.rst)\(rst\)", r"\1(1'h0)")
+    assert broken.verify(model.prototypes).ok
+    # A record of before the reset comes after it, or none does.
+    with pytest.raises(ToolError, match="the simulated core failed: "):
+        broken.verify(model.prototypes, stalls=stalls)
 
 
 @pytest.mark.tools

@@ -1,16 +1,20 @@
 // Plays queries to the compiled core and writes down its records. No Python runs per cycle.
 //
-// usage: core QUERIES RECORDS SEED STALL_IN STALL_OUT RESET_EVERY WATCHDOG SCHEDULE [REWRITES WRITES] [WAVES]
+// usage: core QUERIES RECORDS SEED STALL_IN STALL_OUT RESETS SPAN WATCHDOG SCHEDULE [REWRITES WRITES] [WAVES]
 //   QUERIES: int64 count, words, chunks; then per query: int64 saturated, words * chunks uint32 (a word's chunks, low first)
 //   RECORDS: per query: int64 fields in the order below, then the cycles of first word taken, last word taken, record taken
 //   STALL_IN, STALL_OUT: in 256ths, how often the source has nothing and the sink takes nothing
-//   RESET_EVERY: cycles between resets (0: none); every query without a record is then played again from its start
+//   RESETS: so many resets of one cycle, each some cycles after another reset: from 1 to SPAN, evenly spread. A query
+//     without a record is then played again from its start, with another tag. A record must come before what follows, and
+//     queries are played over and over until all resets have come: a query must get the same record each time
+//   WATCHDOG: cycles without a record after which the core has failed
 //   SCHEDULE: "-", or a file with a byte for each of the first cycles, which takes the place of the random stalls:
 //     1 the source has nothing, 2 the sink takes nothing, 4 reset, 8 the clock stops (with the macro CLOCK_ENABLE the
 //     core's input for that is low, else there is no edge)
 //   WRITES (with the macro WRITABLE): words for the memories, all written before the first query:
 //     int64 count, chunks; then per word: int64 row, column, element, address; chunks uint32
 //   REWRITES: in 256ths, how often one of these words is offered again while queries are played
+//   While a port means nothing, it carries what it must not be taken for: a word, or what comes with one, of some query
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -116,8 +120,8 @@ struct Writer {
 #endif
 
 int main(int argc, char** argv) {
-    if (argc < 9) {
-        std::fprintf(stderr, "usage: core QUERIES RECORDS SEED STALL_IN STALL_OUT RESET_EVERY WATCHDOG SCHEDULE "
+    if (argc < 10) {
+        std::fprintf(stderr, "usage: core QUERIES RECORDS SEED STALL_IN STALL_OUT RESETS SPAN WATCHDOG SCHEDULE "
                              "[REWRITES WRITES] [WAVES]\n");
         return 2;
     }
@@ -133,15 +137,15 @@ int main(int argc, char** argv) {
     std::fclose(in);
     random_state = std::strtoull(argv[3], nullptr, 10) * 2 + 1;
     const unsigned stall_in = std::atoi(argv[4]), stall_out = std::atoi(argv[5]);
-    const int64_t reset_every = std::atoll(argv[6]), watchdog = std::atoll(argv[7]);
-    const std::vector<uint8_t> schedule = read_schedule(argv[8]);
+    const int64_t resets = count ? std::atoll(argv[6]) : 0, span = std::atoll(argv[7]), watchdog = std::atoll(argv[8]);
+    const std::vector<uint8_t> schedule = read_schedule(argv[9]);
 
     auto* core = new Vprototile_core;
 #ifdef WRITABLE
-    if (argc < 11) return 2;
+    if (argc < 12) return 2;
     Writer writer;
-    writer.rewrites = std::atoi(argv[9]);
-    writer.read(argv[10]);
+    writer.rewrites = std::atoi(argv[10]);
+    writer.read(argv[11]);
     // Without a schedule nothing waits until all words are written.
     for (int64_t cycles = 0; schedule.empty() && (cycles < 4 || writer.busy()); ++cycles) {
         core->rst = cycles < 4;
@@ -169,44 +173,57 @@ int main(int argc, char** argv) {
     int64_t cycle = 0, next = 0, word = 0, done = 0, quiet = 0;
     int64_t reset_for = 4;
     std::size_t at = 0;
-    while (done < count || at < schedule.size()) {
+    // Resets that came in the midst of something, cycles since the last reset of all, and whether a record came since.
+    int64_t met = 0, since = 0;
+    bool follows = true, answered = false;
+    uint8_t renamed = 0;
+    while (done < count || met < resets || (resets && !answered) || at < schedule.size()) {
         const bool scheduled = reset_for == 0 && at < schedule.size();
         unsigned event = 0;
-        if (!scheduled && reset_every && cycle && cycle % reset_every == 0) reset_for = 2;
+        if (!scheduled && reset_for == 0 && met < resets && (follows ? since >= 1 + met * span / resets : answered)) {
+            met += follows;
+            follows = !follows;
+            reset_for = 1;
+            since = 0;
+            answered = false;
+        }
+        since += reset_for == 0;
         if (scheduled) {
             event = schedule[at++];
         } else if (reset_for) {
             event = kReset | kSourceWaits | kSinkWaits;
             --reset_for;
         } else {
-            if (next < count && draw() < stall_in) event |= kSourceWaits;
+            if ((next < count || resets) && draw() < stall_in) event |= kSourceWaits;
             if (draw() < stall_out) event |= kSinkWaits;
         }
-        const bool resets = event & kReset, stops = event & kClockStops;
+        const bool is_reset = event & kReset, stops = event & kClockStops;
 #ifdef CLOCK_ENABLE
         const bool clocked = true;
 #else
         const bool clocked = !stops;
 #endif
         // A core that is not enabled is reset as ever.
-        if (resets && clocked) {
+        if (is_reset && clocked) {
             next = done;
             word = 0;
+            // So that no record of before the reset passes for one of after it.
+            renamed += 101;
         }
-        core->rst = resets;
-        bool offers = next < count && !(event & kSourceWaits);
+        core->rst = is_reset;
+        bool offers = (next < count || resets) && !(event & kSourceWaits);
 #ifdef WRITABLE
         writer.offer(core, !(event & kSourceWaits));
         offers = offers && !writer.busy();
 #endif
         core->query_valid = offers;
-        if (offers) {
-            put(core->query_data, &data[(next * words + word) * chunks], int(chunks));
-            core->query_last = word == words - 1;
-            core->query_saturated = saturated[next];
-            core->query_tag = uint8_t(next);
-        }
-        core->query_drop = 0;
+        const bool ends = offers && word == words - 1;
+        const int64_t query = next % count, other = cycle % count;
+        put(core->query_data, &data[offers ? (query * words + word) * chunks : other * words * chunks], int(chunks));
+        core->query_last = offers ? ends : cycle & 1;
+        core->query_drop = ends ? 0 : cycle >> 1 & 1;
+        core->query_saturated = saturated[ends ? query : other];
+        core->query_tag = ends ? uint8_t(next + renamed) : uint8_t(cycle);
         core->record_ready = !(event & kSinkWaits);
 #ifdef CLOCK_ENABLE
         core->CLOCK_ENABLE = !stops;
@@ -217,15 +234,15 @@ int main(int argc, char** argv) {
         waves->dump(uint64_t(cycle) * 10);
 #endif
         // Nothing is taken in a reset, whatever is offered, nor while the clock stands.
-        const bool counts = !resets && !stops;
+        const bool counts = !is_reset && !stops;
         const bool takes = counts && offers && core->query_ready;
         const bool answers = counts && core->record_valid && core->record_ready;
         if (answers) {
-            if (done == count || uint8_t(done) != core->record_tag) {
-                std::fprintf(stderr, "record %lld came with tag %d\n", (long long)done, int(core->record_tag));
+            if ((done >= count && !resets) || uint8_t(done + renamed) != core->record_tag) {
+                std::fprintf(stderr, "record %lld came with the tag of another query\n", (long long)done);
                 return 4;
             }
-            int64_t* row = &out[done * 11];
+            int64_t row[8];
             row[0] = core->record_prototype;
             row[1] = core->record_distance;
             row[2] = core->record_label;
@@ -234,24 +251,32 @@ int main(int argc, char** argv) {
             row[5] = core->record_status;
             row[6] = core->record_tie;
             row[7] = core->record_saturated;
-            row[10] = cycle;
+            if (done < count) {
+                std::memcpy(&out[done * 11], row, sizeof row);
+                out[done * 11 + 10] = cycle;
+            } else if (std::memcmp(&out[done % count * 11], row, sizeof row)) {
+                std::fprintf(stderr, "record %lld is another one after a reset\n", (long long)(done % count));
+                return 4;
+            }
             ++done;
+            answered = true;
         }
         if (takes) {
-            if (word == 0) out[next * 11 + 8] = cycle;
+            if (word == 0 && next < count) out[next * 11 + 8] = cycle;
             if (word == words - 1) {
-                out[next * 11 + 9] = cycle;
+                if (next < count) out[next * 11 + 9] = cycle;
                 word = 0;
                 ++next;
             } else {
                 ++word;
             }
         }
-        bool progress = takes || answers;
+        // A schedule may let nothing through for as long as it lasts, and words that are written come first.
+        bool waits = scheduled;
 #ifdef WRITABLE
         if (counts && core->write_valid && core->write_ready) {
+            waits = waits || writer.busy();
             writer.taken();
-            progress = true;
         }
 #endif
         if (!clocked) continue;
@@ -261,9 +286,9 @@ int main(int argc, char** argv) {
         waves->dump(uint64_t(cycle) * 10 + 5);
 #endif
         if (stops) continue;
-        quiet = progress || resets ? 0 : quiet + 1;
-        if (quiet > watchdog && done < count) {
-            std::fprintf(stderr, "no progress for %lld cycles, %lld of %lld records\n", (long long)quiet,
+        quiet = answers || waits ? 0 : quiet + 1;
+        if (quiet > watchdog) {
+            std::fprintf(stderr, "no record for %lld cycles, after %lld of %lld\n", (long long)quiet,
                          (long long)done, (long long)count);
             return 3;
         }

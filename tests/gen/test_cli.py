@@ -762,7 +762,7 @@ def test_simulate(run, folder, vectors, tmp_path):
     assert report["verification"] == {"level": "rtl", "rows": 60, "mismatches": 0}
     status, out, lines = run("simulate", folder, "--stalls", "--junit", tmp_path / "junit.xml")
     assert status == 0
-    assert re.search("queries +19 at level rtl, 3 of them made for rare cases, ", out)
+    assert re.search("queries +19 at level rtl, 3 of them made for rare cases, and [0-9]+ probes, ", out)
     assert "7 of 7 that this model can have\n" in out
     assert "ties          0 queries, and 0 with clipped components" in out
     assert not any("warning" in line for line in lines)
@@ -793,10 +793,13 @@ def test_wrong_hardware_is_answered_with_no(run, folder, vectors, small_model, t
     assert status == 1
     assert "but must be" in out
     assert "failed" in out
-    wrong = json.loads((folder / "report.json").read_text())["verification"]["mismatches"]
+    told = json.loads((folder / "report.json").read_text())["verification"]
+    wrong, asked = told["mismatches"], told["rows"]
     assert wrong > 0
+    # The probes among them.
+    assert asked > 60
     (case,) = ElementTree.parse(tmp_path / "junit.xml").findall("testsuite/testcase[@name='all_queries_at_level_rtl']")
-    assert case.find("failure").get("message") == f"{wrong} of 60 queries are not answered as by the golden model"
+    assert case.find("failure").get("message") == f"{wrong} of {asked} queries are not answered as by the golden model"
 
 
 def test_bitstream_of_wrong_hardware_is_answered_with_no(run, folder, small_design, small_data, monkeypatch):

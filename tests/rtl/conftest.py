@@ -33,8 +33,7 @@ def check(case: Case, folder):
     if config.writable and config.memory not in STARTS_EMPTY:
         before = GoldenModel(config, case.at_start()).decide(case.queries, case.saturated)
         assert_equal_records(simulated.run(case.queries, case.saturated).records, before)
-    # Queries without a record are played again after a reset, so some must get through between two.
-    resets = Stalls(source=0.1, reset_every=max(config.latency_cycles, 3 * config.interval_cycles) + 7, seed=5)
+    resets = Stalls(source=0.1, resets=24, seed=5)
     for stalls in [*STALLS, resets]:
         assert_equal_records(simulated.run(case.queries, case.saturated, stalls, writes=writes).records, golden)
     run = simulated.run(case.queries, case.saturated, writes=writes)

@@ -2,10 +2,15 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import prototile as pt
 from prototile.errors import ToolError
-from prototile.sim.verilated import compiled
+from prototile.sim.icarus import IcarusCore
+from prototile.sim.verilated import Stalls, VerilatedCore, compiled
+
+needs_iverilog = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog is not installed")
 
 
 @pytest.mark.parametrize(
@@ -38,3 +43,17 @@ def test_failed_run_leaves_its_log_only(tmp_path, monkeypatch):
         compiled([broken], top="prototile_core", harness="core.cpp")
     assert "syntax error" in Path(str(caught.value).partition(": see ")[2]).read_text()
     assert list((tmp_path / "cache" / "simulations").iterdir()) == []
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("simulator", [VerilatedCore, pytest.param(IcarusCore, marks=needs_iverilog)])
+@pytest.mark.parametrize("resets", [0, 40])
+def test_a_core_that_takes_queries_and_never_answers_is_given_up(tmp_path, simulator, resets):
+    design = pt.convert(pt.PrototypeModel(np.eye(3, dtype=int) * 7, [0, 1, 2]), bits=3)
+    silent = design.core_verilog.replace(".record__valid(record_valid)", ".record__valid()")
+    assert silent != design.core_verilog
+    path = tmp_path / "prototile_core.v"
+    path.write_text(silent)
+    # After each reset it takes the same queries again.
+    with pytest.raises(ToolError, match=r"no record for \d+ cycles, after 0 of 20"):
+        simulator(design.config, [path]).run(np.zeros((20, 3), np.int64), stalls=Stalls(resets=resets))
