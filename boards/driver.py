@@ -1,7 +1,7 @@
 """Talks to a prototile chip over a serial port.
 
 This module stands alone: it needs NumPy and pyserial, not prototile. In a design's folder it lies in ``driver/``, with
-the description of the chip (``chip.json``, ``prototypes.npy``) beside it::
+the description of the chip (``chip.json``, ``self_test.npy``) beside it::
 
     from prototile_driver import Chip, Driver
 
@@ -103,7 +103,7 @@ class DigestMismatch(DriverError):
 
 
 class SelfTestError(DriverError):
-    """Prototypes of the chip did not recognise themselves."""
+    """The chip answers queries of its self-test otherwise than a sound one."""
 
 
 #: Digits of `Identity.grid` for a chip whose memories cannot be written, and of the digest of one without a model.
@@ -240,6 +240,15 @@ def identity_bytes(
     ).pack()
 
 
+#: What `Chip.self_test_bits` counts, in its order.
+_SELF_TEST_BITS = ("found", "idle", "open")
+
+
+def self_test_type(features: int) -> np.dtype[np.void]:
+    """Type of a query of the self-test: ``prototype``, ``query`` and ``record``."""
+    return np.dtype([("prototype", np.int32), ("query", np.uint16, (features,)), ("record", RECORD_DTYPE)])
+
+
 #: Fields of `Chip` with one number for each feature, or one for all.
 _PER_FEATURE = ("scale", "shift", "offset", "step")
 
@@ -280,15 +289,13 @@ class Chip:
         Label for queries whose status is unknown; used if `rejects`.
     rejects
         Whether such queries get `reject`, and not the label of their nearest prototype.
-    prototypes
-        A query for each quantised prototype, one a row, that is as near to it as one can be: what the self-test
-        presents. It is the prototype itself, the lower bounds of a box, the levels with the smallest entries of a
-        table. None for a chip that is described without them.
     self_test
-        For each prototype, which one must answer at distance 0 when its query is presented: itself, or an earlier one
-        that is at distance 0 too. `UNTESTED` (-1 in ``chip.json``) if none does on a sound chip: a prototype of radius
-        0 cannot be tested inside the radius of another one, which always answers in its place, and no query is at
-        distance 0 of an empty box, or of a table in which a component has no entry 0.
+        Queries of the self-test, `self_test_type` one a row: the prototype whose memory it is there for, the query, and
+        the whole record of a sound chip. None for a chip that is described without them.
+    self_test_bits
+        Bits of the chip's memories: how many these queries find if one is flipped, how many can change no answer to any
+        query, and of how many neither is known. Counted are the words of all prototypes, and what the grid looks up for
+        them: indices, classes, radii.
     grid
         As in `Identity`.
     image
@@ -299,10 +306,9 @@ class Chip:
         they are not known.
     """
 
-    VERSION = 1
-    PROTOTYPES_FILE = "prototypes.npy"
+    VERSION = 2
+    SELF_TEST_FILE = "self_test.npy"
     IMAGE_FILE = "image.npy"
-    UNTESTED = -1
 
     digest: str
     features: int
@@ -321,8 +327,8 @@ class Chip:
     open_ended: tuple[bool, ...] = (False,)
     reject: Any = None
     rejects: bool = False
-    prototypes: NDArray[np.integer[Any]] | None = field(default=None, repr=False)
-    self_test: tuple[int, ...] = ()
+    self_test: NDArray[np.void] | None = field(default=None, repr=False)
+    self_test_bits: tuple[int, int, int] = (0, 0, 0)
     grid: str = NO_GRID
     image: NDArray[np.uint8] | None = field(default=None, repr=False)
     feature_names: tuple[str, ...] = ()
@@ -364,17 +370,26 @@ class Chip:
                 f"{self.IMAGE_FILE} holds {self.image.dtype} of shape {self.image.shape} and not rows of bytes: write"
                 " the folder again with prototile convert"
             )
-        if self.prototypes is not None:
-            shape = (len(self.self_test), self.features)
-            if self.prototypes.shape != shape:
-                raise ChipFileError(
-                    f"{self.PROTOTYPES_FILE} has shape {self.prototypes.shape} and not {shape}: write the folder again "
-                    "with prototile convert"
-                )
+        if self.self_test is not None:
+            self._check_self_test(self.self_test)
+
+    def _check_self_test(self, test: NDArray[np.void]) -> None:
+        expected = self_test_type(self.features)
+        if test.ndim != 1 or test.dtype != expected:
+            raise ChipFileError(
+                f"{self.SELF_TEST_FILE} holds {test.dtype} of shape {test.shape} and not rows of {expected}: write the"
+                " folder again with prototile convert"
+            )
+        largest = (1 << self.bits) - 1
+        if int(test["query"].max(initial=0)) > largest:
+            raise ChipFileError(
+                f"{self.SELF_TEST_FILE} holds a component {test['query'].max()} and not only 0 .. {largest}: write the"
+                " folder again with prototile convert"
+            )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a description, and the prototypes beside it.
+        """Read a description, and the arrays beside it.
 
         Parameters
         ----------
@@ -406,7 +421,7 @@ class Chip:
                 f"{path} is of version {version!r} and this driver reads version {cls.VERSION}: use the driver beside "
                 "the file"
             )
-        arrays = {name: values.pop(name, None) for name in ("prototypes", "image")}
+        arrays = {name: values.pop(name, None) for name in ("self_test", "image")}
         try:
             for name, file in arrays.items():
                 if file is not None:
@@ -423,8 +438,9 @@ class Chip:
             values["inputs"] = int(values.get("inputs", 0))
             values["open_ended"] = tuple(bool(end) for end in values.get("open_ended", (False,)))
             values["feature_names"] = tuple(str(name) for name in values.get("feature_names", ()))
-            for name in ("classes", "self_test"):
-                values[name] = tuple(values[name])
+            bits = values.get("self_test_bits", {})
+            values["self_test_bits"] = tuple(int(bits.get(name, 0)) for name in _SELF_TEST_BITS)
+            values["classes"] = tuple(values["classes"])
             if values.pop("labels_are_bytes", False):
                 values["classes"] = tuple(label.encode() for label in values["classes"])
                 if values["rejects"]:
@@ -436,7 +452,7 @@ class Chip:
             ) from None
 
     def save(self, folder: str | Path) -> None:
-        """Write ``chip.json``, and ``prototypes.npy`` if there are prototypes, into an existing folder."""
+        """Write ``chip.json``, and the arrays that there are, into an existing folder."""
         folder = Path(folder)
         values: dict[str, Any] = {
             "version": self.VERSION,
@@ -448,7 +464,6 @@ class Chip:
             **{name: list(getattr(self, name)) for name in _PER_FEATURE},
             "classes": [_text(label) for label in self.classes],
             "baud": self.baud,
-            "self_test": list(self.self_test),
         }
         if self.columns:
             values |= {"columns": list(self.columns), "inputs": self.inputs}
@@ -462,18 +477,14 @@ class Chip:
             values["labels_are_bytes"] = True
         if self.feature_names:
             values["feature_names"] = list(self.feature_names)
-        if self.prototypes is not None:
-            values["prototypes"] = self.PROTOTYPES_FILE
-            np.save(folder / self.PROTOTYPES_FILE, self.prototypes)
+        if self.self_test is not None:
+            values["self_test"] = self.SELF_TEST_FILE
+            values["self_test_bits"] = dict(zip(_SELF_TEST_BITS, self.self_test_bits, strict=True))
+            np.save(folder / self.SELF_TEST_FILE, self.self_test)
         if self.image is not None:
             values |= {"grid": self.grid, "image": self.IMAGE_FILE}
             np.save(folder / self.IMAGE_FILE, self.image)
         (folder / "chip.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-
-    @property
-    def tested(self) -> NDArray[np.intp]:
-        """Prototypes that the self-test presents: all but those that are `UNTESTED`."""
-        return np.flatnonzero(np.array(self.self_test, np.int64) != self.UNTESTED)
 
     @property
     def input_features(self) -> int:
@@ -1071,33 +1082,17 @@ class Driver:
         return self.chip.labels(records["label"], records["status"] == UNKNOWN)
 
     def self_test(self) -> list[int]:
-        """Present each prototype to the chip, which must recognise it at distance 0.
-
-        Skipped are those prototypes for which a sound chip gives no such answer; see `Chip.self_test`.
+        """Ask the queries of `Chip.self_test`, and compare every field of the answers.
 
         Returns
         -------
         failing
-            Prototypes that another one answered for, or none at distance 0; empty if the chip is sound.
+            Prototypes whose memory the queries are there for that were answered otherwise, ascending; empty if the chip
+            is sound. What `Chip.self_test_bits` counts as open is not tested.
         """
-        prototypes = self.chip.prototypes
-        if prototypes is None:
-            raise ChipFileError(
-                f"the description of the chip holds no prototypes to present: keep {Chip.PROTOTYPES_FILE} beside "
-                "chip.json"
-            )
-        self._check_once()
-        tested = self.chip.tested
-        expected = np.array(self.chip.self_test, np.int64)[tested]
-        queries = self._query_payloads(prototypes[tested].astype(np.int64), np.zeros(len(tested), np.int64))
-        payloads = [
-            struct.pack("<H", prototype) + query for prototype, query in zip(expected.tolist(), queries, strict=True)
-        ]
-        answers = self._ask(Command.SELF_TEST, payloads, window=1)
-        records = self._records([answer[1:] for answer in answers])
-        passed = np.array([answer[:1] == b"\x01" for answer in answers], dtype=bool)
-        passed &= (records["prototype"] == expected) & (records["distance"] == 0)
-        return [int(index) for index in tested[~passed]]
+        test = self._self_test()
+        records = self.decide_integers(test["query"], np.zeros(len(test), np.int64))
+        return [int(index) for index in np.unique(test["prototype"][records != test["record"]])]
 
     def check_self_test(self) -> None:
         """Run `self_test`.
@@ -1110,12 +1105,21 @@ class Driver:
         failing = self.self_test()
         if failing:
             shown = ", ".join(map(str, failing[:8])) + (", ..." if len(failing) > 8 else "")
+            tested = len(np.unique(self._self_test()["prototype"]))
             raise SelfTestError(
-                f"{len(failing)} of {len(self.chip.tested)} prototypes of the chip on {self.name} fail the "
-                f"self-test ({shown}): load the bitstream again, and suspect the clock or the supply if they still fail"
+                f"{len(failing)} of {tested} prototypes of the chip on {self.name} fail the self-test ({shown}): "
+                "load the bitstream again, and suspect the clock or the supply if they still fail"
             )
 
     # What that takes
+
+    def _self_test(self) -> NDArray[np.void]:
+        if self.chip.self_test is None:
+            raise ChipFileError(
+                f"the description of the chip holds no queries of a self-test: keep {Chip.SELF_TEST_FILE} beside "
+                "chip.json"
+            )
+        return self.chip.self_test
 
     def _other_design(self, identity: Identity) -> str:
         """Say that the chip holds another design, and what to do."""
@@ -1271,14 +1275,13 @@ def _number(path: Path, line: int, column: int, cell: str) -> float:
 
 
 def _tested(chip: Chip) -> str:
-    """Say how many prototypes the self-test presented, and how many not."""
-    tested = len(chip.tested)
-    skipped = len(chip.self_test) - tested
-    if not skipped:
-        return f"{tested} prototypes"
-    return (
-        f"{tested} prototypes; {skipped} skipped: radius 0 inside the radius of another one, which answers instead, or "
-        "no query at distance 0"
+    """Say what the self-test finds, and what it does not."""
+    found, idle, unknown = chip.self_test_bits
+    asked = 0 if chip.self_test is None else len(chip.self_test)
+    of_the_rest = [f"{idle} can change no answer"] if idle else []
+    of_the_rest += [f"of {unknown} it is not known"] if unknown else []
+    return "; ".join(
+        [f"{asked} queries, which find a flip of any of {found} of {found + idle + unknown} bits", *of_the_rest]
     )
 
 
@@ -1316,7 +1319,9 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
     parser.add_argument("--retries", type=int, default=4, help="how often a request is sent again (default: 4)")
     parser.add_argument("--identify", action="store_true", help="print what the chip says about itself")
     parser.add_argument("--load", action="store_true", help="write this design's prototypes into a chip of its grid")
-    parser.add_argument("--self-test", action="store_true", help="let the chip recognise its own prototypes")
+    parser.add_argument(
+        "--self-test", action="store_true", help="find out whether a bit of the chip's memories is another"
+    )
     options = parser.parse_args(arguments)
     if not 0 < options.timeout < float("inf"):
         parser.error(f"--timeout must be a positive number, not {options.timeout:g}")

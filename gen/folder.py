@@ -189,14 +189,15 @@ def usual_port(board: Board) -> str:
 
 def chip(design: Design) -> Any:
     """What a host must know of the chip: `prototile.boards.driver.Chip`."""
-    from prototile.boards.driver import NO_GRID, Chip
+    from prototile.boards.driver import NO_GRID, Chip, self_test_type
     from prototile.hardware import memory_image, memory_writes
+    from prototile.self_test import self_test
 
     word = design.write_layout
     model = design.model
-    exemplars = design.quantised.exemplars
-    answers = design.golden.decide(exemplars)
-    tested = design.quantised.reachable & (answers["distance"] == 0)
+    test = self_test(design.config, design.quantised.nodes, design.golden)
+    asked = np.zeros(len(test.queries), self_test_type(design.config.features))
+    asked["prototype"], asked["query"], asked["record"] = test.prototypes, test.queries, test.records
     return Chip(
         digest=design.digest,
         features=design.config.features,
@@ -211,10 +212,10 @@ def chip(design: Design) -> Any:
         baud=find_board(design.board_name).baud,
         reject=model.reject,
         rejects=model.reject is not None,
-        prototypes=exemplars,
         grid=design.grid_digest or NO_GRID,
         image=None if word is None else memory_image(memory_writes(design.config, design.quantised.nodes), word),
-        self_test=tuple(np.where(tested, answers["prototype"], Chip.UNTESTED).tolist()),
+        self_test=asked,
+        self_test_bits=(test.found, test.idle, test.open),
         feature_names=model.feature_names or (),
     )
 

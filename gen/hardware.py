@@ -79,7 +79,7 @@ def memory_words(config: Configuration, nodes: Nodes) -> NDArray[np.object_]:
         One memory with words of all lanes, component j from bit ``j * config.unit.component_width`` on; or, for tables,
         one memory a lane. Levels are those of a query's component for tables, else there is one.
     """
-    components = _padded(config, _components(config, nodes))
+    components = component_words(config, nodes)
     lanes = components.reshape(len(components), config.words, config.lanes, -1)
     if config.metric == "table":
         return np.moveaxis(lanes, 2, 0)
@@ -91,8 +91,18 @@ def memory_words(config: Configuration, nodes: Nodes) -> NDArray[np.object_]:
     return words[None, :, :, None]
 
 
+def component_words(config: Configuration, nodes: Nodes) -> NDArray[np.object_]:
+    """What the memories hold of each component, before words are coded.
+
+    Returns
+    -------
+    (prototypes, components, levels) object array of ints
+        Components are those of all words, the last of which may be filled up. Levels as in `memory_words`.
+    """
+    return _padded(config, _components(config, nodes))
+
+
 def _components(config: Configuration, nodes: Nodes) -> NDArray[np.object_]:
-    """(prototypes, features, levels) contents of a component in memory."""
     values: NDArray[Any] = nodes.values.astype(object)
     largest = config.component_max
     if config.metric == "table":

@@ -148,9 +148,38 @@ class GoldenModel:
         queries = self._queries(Q)
         records = np.zeros(len(queries), RECORD_DTYPE)
         for rows in self._chunks(len(queries)):
-            self._decide(queries[rows], records[rows])
+            self._decide(self._keys(queries[rows]), self._distance_span, records[rows])
         if saturated is not None:
             records["saturated"] = _integers(saturated, "saturated", (len(queries),), self.config.features)
+        return records
+
+    def decide_distances(
+        self, distances: NDArray[np.int64], fires: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.void]:
+        """Decision records of queries that are so far from the prototypes, whatever these are.
+
+        Parameters
+        ----------
+        distances
+            Shape (queries, prototypes), columns in the order of the model; at least 0.
+        fires
+            Which prototypes fire, likewise; default: what the model's radii say.
+
+        Returns
+        -------
+        ndarray of shape (queries,), `RECORD_DTYPE`
+        """
+        columns = np.asarray(distances, np.int64)[:, self._index]
+        if fires is None:
+            count = self.config.prototype_count
+            silent_from = np.iinfo(np.int64).max if self._silent_from is None else self._silent_from // count
+            silent = columns >= silent_from
+        else:
+            silent = ~fires[:, self._index]
+        span = max(self._distance_span, int(columns.max(initial=0)) + 1)
+        keys = (columns + silent * span) * self.config.prototype_count + self._index
+        records = np.zeros(len(keys), RECORD_DTYPE)
+        self._decide(_Keys(keys, np.zeros(len(keys), np.int64)), span, records)
         return records
 
     def _queries(self, Q: NDArray[Any]) -> NDArray[np.int64]:
@@ -190,13 +219,16 @@ class GoldenModel:
         keys += (keys >= self._silent_from.astype(keys.dtype)) * keys.dtype.type(self._distance_span * count)
         return _Keys(keys, np.zeros_like(offset))
 
-    def _decide(self, queries: NDArray[np.int64], records: NDArray[np.void]) -> None:
-        """Fill the records of one chunk."""
-        keys = self._keys(queries)
+    def _decide(self, keys: _Keys, span: int, records: NDArray[np.void]) -> None:
+        """Fill the records of one chunk, whose keys have distances below `span`."""
+
+        def place(chosen: NDArray[np.int64]) -> _Place:
+            return _Place(chosen, self.config.prototype_count, span)
+
         firsts = keys.first_of_each(self._starts)
         row = np.arange(len(firsts))
         best = firsts.argmin(axis=1)
-        first = self._place(firsts[row, best])
+        first = place(firsts[row, best])
         records["prototype"] = first.index
         records["distance"] = first.distance
         records["label"] = self._classes[best]
@@ -205,12 +237,12 @@ class GoldenModel:
         if self._classes.size > 1:
             own = first
             if self.config.k > 1:
-                best, records["tie"] = self._vote(self._place(keys.smallest(self.config.k)))
-                own = self._place(firsts[row, best])
+                best, records["tie"] = self._vote(place(keys.smallest(self.config.k)))
+                own = place(firsts[row, best])
                 records["label"] = self._classes[best]
             firsts[row, best] = _LARGEST_KEY
             other = firsts.argmin(axis=1)
-            second = self._place(firsts[row, other])
+            second = place(firsts[row, other])
             records["runner_up"] = self._classes[other]
             records["margin"] = second.distance - own.distance
             if self.config.k == 1:
@@ -228,9 +260,6 @@ class GoldenModel:
             votes[row, position[:, neighbour]] += counts[:, neighbour]
         tie = (votes == votes.max(axis=1, keepdims=True)).sum(axis=1) > 1
         return votes.argmax(axis=1), tie
-
-    def _place(self, keys: NDArray[np.int64]) -> _Place:
-        return _Place(keys, self.config.prototype_count, self._distance_span)
 
     def _status(
         self, fires: NDArray[np.bool_], overlap: NDArray[np.bool_], margin: NDArray[np.int64]

@@ -1,18 +1,30 @@
 """Prototypes written at run time: into a board without hardware, and into the Verilog of a design folder."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import prototile as pt
 from prototile.boards.board import board
-from prototile.boards.driver import NO_GRID, NO_MODEL, ChipFileError, Command, DigestMismatch, Driver, Frame
+from prototile.boards.driver import (
+    NO_GRID,
+    NO_MODEL,
+    ChipFileError,
+    Command,
+    DigestMismatch,
+    Driver,
+    Frame,
+    SelfTestError,
+)
 from prototile.boards.top import models, top_verilog
 from prototile.cli import main
 from prototile.data import load_dataset
 from prototile.errors import InputError
 from prototile.folder import chip
+from prototile.hardware import memory_image, memory_writes
+from prototile.placement import place
 from prototile.sim.bench import run_bench
 from prototile.sim.board import simulated_board
 
@@ -93,6 +105,31 @@ def test_a_chip_answers_as_the_model_that_was_written_last(designs, port):
             driver.predict(SPLIT.X_test[:1])
         driver.load()
         assert_answers(driver, one)
+
+
+@pytest.mark.tools
+def test_the_self_test_finds_flipped_bits(designs, port):
+    """Words with a bit flipped are written into the chip, which then says that it holds the design as it should be."""
+    design = designs[1]
+    sound = chip(design)
+    prototypes = place(design.config, np.asarray(design.quantised.labels)).prototypes.reshape(-1)
+    prototypes = prototypes[prototypes >= 0]
+    writes = memory_writes(design.config, design.quantised.nodes)
+    words = len(writes) // len(prototypes)
+    chance = np.random.default_rng(4)
+    for at in chance.permutation(len(prototypes))[:4]:
+        damaged = writes.copy()
+        word = at * words + int(chance.integers(design.config.words))
+        damaged["data"][word, 0] ^= 1 << int(chance.integers(design.config.bits))
+        with opened(port, design) as driver:
+            driver.chip = replace(sound, image=memory_image(damaged, design.write_layout))
+            driver.load()
+            assert prototypes[at] in driver.self_test()
+            with pytest.raises(SelfTestError, match=f"{prototypes[at]}"):
+                driver.check_self_test()
+            driver.chip = sound
+            driver.load()
+            assert driver.self_test() == []
 
 
 @pytest.mark.tools

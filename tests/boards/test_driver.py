@@ -43,6 +43,7 @@ from prototile.boards.driver import (
     identity_bytes,
     main,
     read_vectors,
+    self_test_type,
 )
 from prototile.folder import chip as chip_of
 from prototile.folder import write_driver
@@ -79,10 +80,21 @@ def chip(**changes):
         "step": (0.5,),
         "classes": ("ant", "bee", "cicada"),
         "baud": 1_000_000,
-        "prototypes": PROTOTYPES,
-        "self_test": (0, 1, 2, 0, 4),
+        "self_test": self_test(),
+        "self_test_bits": (100, 4, 0),
     }
     return Chip(**(values | changes))
+
+
+def self_test(queries=PROTOTYPES):
+    """Each prototype as a query, and what a sound chip answers."""
+    rows = np.zeros(len(queries), self_test_type(5))
+    rows["prototype"] = np.arange(len(queries))
+    rows["query"] = queries
+    for row, query in zip(rows, queries.tolist(), strict=True):
+        for name, value in decision(query, 0).items():
+            row["record"][name] = value
+    return rows
 
 
 def identity(**changes):
@@ -435,8 +447,7 @@ def test_a_sound_chip_passes():
     with talking() as (driver, board):
         assert driver.self_test() == []
         driver.check_self_test()
-    assert [frame.command for frame in board.requests].count(Command.SELF_TEST) == 10
-    assert board.largest_backlog == 1
+    assert [frame.command for frame in board.requests] == [Command.IDENTIFY] + 10 * [Command.CLASSIFY]
 
 
 def test_a_flipped_bit_is_found():
@@ -450,66 +461,22 @@ def test_a_flipped_bit_is_found():
             driver.check_self_test()
 
 
-def test_the_hosts_word_is_not_taken_for_the_result():
-    """A chip that says "passed" with a record that says otherwise fails, too."""
+@pytest.mark.parametrize(("name", "width"), [(name, width) for name, width, _ in FIELDS])
+def test_every_field_of_the_answers_is_compared(name, width):
+    class Wrong(FakeChip):
+        """Answers one query with another value of one field."""
 
-    class Liar(FakeChip):
         def answer(self, frame):
             answer = super().answer(frame)
-            return (
-                Frame(answer.command, answer.sequence, b"\x01" + answer.payload[1:]) if frame.command == 3 else answer
-            )
+            if frame.command == Command.IDENTIFY or frame.payload != asked:
+                return answer
+            record = int.from_bytes(answer.payload, "little") ^ 1 << sum(w for _, w, _ in FIELDS[: at + 1]) - width
+            return Frame(answer.command, answer.sequence, record.to_bytes(len(answer.payload), "little"))
 
-    flipped = PROTOTYPES.copy()
-    flipped[4, 0] ^= 1
-    with Liar(prototypes=flipped) as board, Driver.open(board.port, chip(), timeout=TIMEOUT) as driver:
+    at = [field[0] for field in FIELDS].index(name)
+    with Wrong() as board, Driver.open(board.port, chip(), timeout=TIMEOUT) as driver:
+        (asked,) = driver._query_payloads(PROTOTYPES[4:].astype(np.int64), np.zeros(1, np.int64))
         assert driver.self_test() == [4]
-
-
-@pytest.fixture(name="silent_design")
-def design_with_a_prototype_that_never_answers():
-    return pt.convert(pt.PrototypeModel([[0], [1], [9]], [0, 1, 1], radii=[[0], [3], [3]]), bits=4)
-
-
-def test_a_prototype_that_never_answers_is_described_as_untested(silent_design, tmp_path):
-    one = chip_of(silent_design)
-    assert one.self_test == (Chip.UNTESTED, 1, 2)
-    one.save(tmp_path)
-    assert Chip.load(tmp_path).tested.tolist() == [1, 2]
-    alone = pt.convert(pt.PrototypeModel([[0], [9]], [0, 1], radii=[[0], [3]]), bits=4)
-    # Nothing else fires there, so the nearest answers, which is itself.
-    assert chip_of(alone).self_test == (0, 1)
-
-
-def test_a_sound_chip_with_a_prototype_that_never_answers_passes(silent_design, tmp_path):
-    class Simulated(FakeChip):
-        """Answers as the golden model does; the prototypes can be damaged."""
-
-        def answer(self, frame):
-            if frame.command == Command.IDENTIFY:
-                return super().answer(frame)
-            expected, _, component = struct.unpack("<HHB", frame.payload)
-            tested.append(expected)
-            record = silent_design.golden.decide(np.array([[component ^ self.prototypes]]))[0]
-            passed = bytes([bool(record["prototype"] == expected and record["distance"] == 0)])
-            return Frame(0x83, frame.sequence, passed + pack_record(record, silent_design.config.record_fields()))
-
-    one = chip_of(silent_design)
-    one.save(tmp_path)
-    for damage, status in ((0, 0), (2, 1)):
-        tested, out = [], io.StringIO()
-        with Simulated(digest=one.digest, prototypes=damage) as board:
-            arguments = [board.port, "--chip", str(tmp_path), "--self-test", "--timeout", str(TIMEOUT)]
-            assert main(arguments, out) == status
-            with Driver.open(board.port, one, timeout=TIMEOUT) as driver:
-                assert driver.self_test() == ([1, 2] if damage else [])
-        assert tested == [1, 2, 1, 2]
-        assert out.getvalue() == (
-            ""
-            if damage
-            else "self-test passed: 2 prototypes; 1 skipped: radius 0 inside the radius of another one, which answers "
-            "instead, or no query at distance 0\n"
-        )
 
 
 def test_the_driver_knows_the_metrics_of_the_generator():
@@ -518,56 +485,42 @@ def test_the_driver_knows_the_metrics_of_the_generator():
         assert Identity.unpack(identity_bytes(**identity(metric=metric))).metric == metric
 
 
-#: By name: a model, and which prototype must answer to the query of each in the self-test.
 SELF_TESTS = {
-    # Overlapping boxes, whose lower corner the first one holds; an empty one; one whose corner is its own.
-    "box": (
-        pt.PrototypeModel(
-            [[[2, 9], [0, 9]], [[4, 6], [4, 6]], [[5, 4], [0, 9]], [[1, 9], [0, 9]]], [0, 1, 0, 1], "box"
-        ),
-        (0, 0, Chip.UNTESTED, 3),
-    ),
-    # No entry 0 in one component; two that share a query.
-    "table": (
-        pt.PrototypeModel(
-            [[[3, 0], [5, 0]], [[1, 2], [0, 0]], [[0, 1], [0, 7]], [[0, 0], [0, 0]]], [0, 1, 0, 1], "table"
-        ),
-        (0, Chip.UNTESTED, 2, 2),
-    ),
-    # The second ignores what sets it apart from the first.
-    "masked": (
-        pt.PrototypeModel(
-            [[1, 2], [1, 9], [7, 9]], [0, 1, 0], "linf", masks=[[True, True], [True, False], [False, True]]
-        ),
-        (0, 1, 2),
-    ),
-    "shadowed": (pt.PrototypeModel([[9, 9], [1, 9]], [0, 1], "hamming", masks=[[False, True], [True, True]]), (0, 0)),
-    "weighted": (pt.PrototypeModel([[1, 2], [3, 9]], [0, 1], "l2", weights=[[4, 1], [1, 8]]), (0, 1)),
-    "votes": (pt.PrototypeModel([[1, 2], [3, 9], [4, 9], [0, 0]], [0, 1, 1, 0], k=3), (0, 1, 2, 3)),
-    "silent": (
-        pt.PrototypeModel([[[2, 9]], [[4, 6]], [[0, 3]]], [0, 1, 0], "box", radii=[[3], [1], [0]]),
-        (0, 0, Chip.UNTESTED),
-    ),
+    "box": pt.PrototypeModel([[[2, 9], [0, 9]], [[4, 6], [4, 6]], [[5, 4], [0, 9]]], [0, 1, 0], "box"),
+    "table": pt.PrototypeModel([[[3, 0], [5, 0]], [[1, 2], [0, 0]], [[0, 1], [0, 7]]], [0, 1, 0], "table"),
+    "masked": pt.PrototypeModel([[1, 2], [1, 9]], [0, 1], "linf", masks=[[True, True], [True, False]]),
+    "votes": pt.PrototypeModel([[1, 2], [3, 9], [4, 9], [0, 0]], [0, 1, 1, 0], k=3),
+    "own radii": pt.PrototypeModel([[0], [1], [9]], [0, 1, 1], radii=[[0], [3], [3]]),
 }
 
 
 @pytest.mark.parametrize("name", SELF_TESTS)
-def test_what_the_self_test_presents_for_every_kind_of_node(name, tmp_path):
-    model, expected = SELF_TESTS[name]
-    design = pt.convert(model)
-    one = chip_of(design)
-    assert one.self_test == expected
-    one.save(tmp_path)
+def test_the_description_of_a_design_holds_what_it_answers(name, tmp_path):
+    design = pt.convert(SELF_TESTS[name])
+    chip_of(design).save(tmp_path)
     read = Chip.load(tmp_path)
-    assert read.prototypes.tolist() == design.quantised.exemplars.tolist()
-    assert read.tested.tolist() == [at for at, by in enumerate(expected) if by != Chip.UNTESTED]
-    records = design.golden.decide(read.prototypes[read.tested])
-    assert (records["distance"] == 0).all()
-    assert records["prototype"].tolist() == [by for by in expected if by != Chip.UNTESTED]
+    test, (found, idle, unknown) = read.self_test, read.self_test_bits
+    np.testing.assert_array_equal(test["record"], design.golden.decide(test["query"]))
+    assert set(test["prototype"].tolist()) <= set(range(design.config.prototype_count))
+    words = design.config.memory_rows * design.config.unit.memory_width << design.config.unit.level_bits
+    assert found > 0
+    assert found + idle + unknown >= design.config.prototype_count * words
 
 
-def test_without_prototypes_there_is_no_self_test():
-    with talking(chip_=chip(prototypes=None)) as (driver, _), pytest.raises(ChipFileError, match=r"prototypes\.npy"):
+def test_what_is_not_known_to_be_found_is_told(tmp_path):
+    chip(self_test_bits=(90, 4, 10)).save(tmp_path)
+    assert json.loads((tmp_path / "chip.json").read_text())["self_test_bits"] == {"found": 90, "idle": 4, "open": 10}
+    out = io.StringIO()
+    with FakeChip() as board:
+        assert main([board.port, "--chip", str(tmp_path), "--self-test", "--timeout", str(TIMEOUT)], out) == 0
+    assert out.getvalue() == (
+        "self-test passed: 5 queries, which find a flip of any of 90 of 104 bits; 4 can change no answer; of 10 it is "
+        "not known\n"
+    )
+
+
+def test_a_description_without_queries_has_no_self_test():
+    with talking(chip_=chip(self_test=None)) as (driver, _), pytest.raises(ChipFileError, match=r"self_test\.npy"):
         driver.self_test()
 
 
@@ -737,13 +690,13 @@ def test_parameters_of_no_use_are_refused(change, message):
 
 
 def test_quantising_rounds_half_to_even_and_counts_what_it_clips():
-    one = chip(features=6, offset=(0.0,), step=(1.0,), prototypes=None, self_test=())
+    one = chip(features=6, offset=(0.0,), step=(1.0,), self_test=None)
     integers, saturated = one.quantise([[0.5, 1.5, 2.5, -0.5, 15.5, 14.5], [-0.51, 15.49, 1e308, -1e308, 3, 4]])
     assert integers.tolist() == [[0, 2, 2, 0, 15, 14], [0, 15, 15, 0, 3, 4]]
     assert saturated.tolist() == [1, 3]
-    steps = chip(features=2, offset=(1.0, -1.0), step=(0.5, 0.25), prototypes=None, self_test=())
+    steps = chip(features=2, offset=(1.0, -1.0), step=(0.5, 0.25), self_test=None)
     assert steps.quantise([[2.0, 0.0]])[0].tolist() == [[2, 4]]
-    far = chip(features=1, offset=(-1e308,), step=(1e-300,), prototypes=None, self_test=())
+    far = chip(features=1, offset=(-1e308,), step=(1e-300,), self_test=None)
     assert far.quantise([[1e308]])[0].tolist() == [[15]]
 
 
@@ -828,8 +781,8 @@ def test_a_description_comes_back_as_it_was_saved(tmp_path):
     for path in (tmp_path, tmp_path / "chip.json", str(tmp_path)):
         read = Chip.load(path)
         for name, value in vars(one).items():
-            if name == "prototypes":
-                np.testing.assert_array_equal(read.prototypes, value)
+            if name == "self_test":
+                np.testing.assert_array_equal(read.self_test, value)
             else:
                 assert getattr(read, name) == value, name
     first = (tmp_path / "chip.json").read_bytes()
@@ -853,17 +806,34 @@ def test_one_step_may_be_a_plain_number(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 9}, "is of version 9 and this driver reads version 1"),
+        ({"version": 9}, "is of version 9 and this driver reads version 2"),
+        ({"version": 1, "self_test": [0, 1]}, "is of version 1 and this driver reads version 2: use the driver beside"),
         ({"features": 4}, "offset has 5 numbers for 4 features"),
-        ({"prototypes": "missing.npy"}, "FileNotFoundError"),
+        ({"self_test": "missing.npy"}, "FileNotFoundError"),
+        ({"self_test_bits": [1, 2, 3]}, "does not describe a chip .AttributeError"),
         ({"digest": None, "colour": "red"}, "does not describe a chip .TypeError"),
-        ({"self_test": [0]}, r"prototypes.npy has shape \(5, 5\) and not \(1, 5\)"),
         ({"record_fields": [["prototype", 3, False]]}, "fields of the chip's record do not match"),
     ],
 )
 def test_a_description_that_is_none_is_refused(tmp_path, change, message):
     values = json.loads(_saved(tmp_path, chip()))
     (tmp_path / "chip.json").write_text(json.dumps(values | change), encoding="utf-8")
+    with pytest.raises(ChipFileError, match=message):
+        Chip.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (PROTOTYPES, r"^self_test\.npy holds uint8 of shape \(5, 5\) and not rows of .*: write the folder again with"),
+        (self_test()[None], r"holds .* of shape \(1, 5\) and not rows of"),
+        (self_test()[["prototype", "query"]], "holds .* and not rows of"),
+        (self_test(PROTOTYPES[:, :5] + 16), r"^self_test\.npy holds a component 31 and not only 0 \.\. 15: write the"),
+    ],
+)
+def test_a_self_test_that_is_none_is_refused(tmp_path, rows, message):
+    chip().save(tmp_path)
+    np.save(tmp_path / Chip.SELF_TEST_FILE, rows)
     with pytest.raises(ChipFileError, match=message):
         Chip.load(tmp_path)
 
@@ -915,7 +885,9 @@ def test_the_terminal_identifies_and_tests(tmp_path, capsys):
         status, text = run_main(tmp_path, board, "--identify", "--self-test")
         assert status == 0
         assert f"digest: {DIGEST}\n" in text
-        assert text.endswith("self-test passed: 5 prototypes\n")
+        assert text.endswith(
+            "self-test passed: 5 queries, which find a flip of any of 100 of 104 bits; 4 can change no answer\n"
+        )
     with FakeChip(prototypes=np.roll(PROTOTYPES, 1)) as board:
         status, text = run_main(tmp_path, board, "--self-test")
     assert (status, text) == (1, "")
@@ -1021,7 +993,7 @@ def test_headers_are_told_from_data_as_the_generator_does():
 
 def test_arrays_that_are_none_are_refused(tmp_path):
     chip().save(tmp_path)
-    path = tmp_path / Chip.PROTOTYPES_FILE
+    path = tmp_path / Chip.SELF_TEST_FILE
     np.savez(tmp_path / "archive.npz", a=PROTOTYPES)
     whole = path.read_bytes()
     objects = io.BytesIO()
@@ -1038,7 +1010,7 @@ def test_arrays_that_are_none_are_refused(tmp_path):
         huge.getvalue(),
     ):
         path.write_bytes(content)
-        with pytest.raises(VectorError, match=r"prototypes\.npy does not hold numbers"):
+        with pytest.raises(VectorError, match=r"self_test\.npy does not hold numbers"):
             read_vectors(path, 5)
         with pytest.raises(ChipFileError, match=r"chip\.json does not describe a chip"):
             Chip.load(tmp_path)

@@ -279,7 +279,7 @@ def test_descriptions_of_chips_with_a_wrong_matrix(tmp_path):
     file = tmp_path / "design" / "driver" / "chip.json"
     for change in ({"scale": [2.0]}, {"matrix": [[1.0]]}):
         values = json.loads(file.read_text())
-        (tmp_path / "chip.json").write_text(json.dumps({**values, **change, "prototypes": None}))
+        (tmp_path / "chip.json").write_text(json.dumps({**values, **change, "self_test": None}))
         with pytest.raises(ChipFileError, match="matrix must have rows of 3 numbers, and no scale beside it"):
             Chip.load(tmp_path / "chip.json")
 

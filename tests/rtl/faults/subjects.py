@@ -46,7 +46,7 @@ class Host:
         config = design.config
         numbers = np.random.default_rng(seed)
         self.queries = numbers.integers(0, 1 << config.bits, (pool, config.features))
-        self.queries[: config.prototype_count] = self.chip.prototypes
+        self.queries[: config.prototype_count] = design.quantised.exemplars
         self.saturated = numbers.integers(0, config.features + 1, pool)
         self.records = design.golden.decide(self.queries, self.saturated)
         padded = np.zeros((pool, config.words * config.lanes), np.int64)
