@@ -57,7 +57,7 @@ class Internals:
         memory = self._memories[path]
         content = Signal(memory._data.shape, name=f"{path.rpartition('.')[2]}_word")
         width = (memory._data.depth - 1).bit_length()
-        at = Cat(address, Const(0, width))[:width]
+        at = Cat(Value.cast(address), Const(0, width))[:width]
         memory.read_port(domain="comb", addr=at, data=content, en=Const(1), transparent_for=())
         return content
 

@@ -7,10 +7,12 @@ from amaranth.hdl import Cat, Const, Mux, Signal, Value, signed
 
 @dataclass(frozen=True)
 class Decision:
-    """Parts of a decision: the first two in the order, and whether there is a second class."""
+    """Parts of a decision: the first in the order and its class; the first of another, that class, if there is one."""
 
     best: Value
+    label: Value
     second: Value
+    other: Value
     any_other: Value
 
 
@@ -49,7 +51,7 @@ def decided(m, config, found):
         "status": Mux(best[-1] & has_radii, 2, Mux(uncertain, 1, 0)),
         "tie": same_place if several is None else several,
     }
-    return expected, Decision(best, second, any_other)
+    return expected, Decision(best, label, second, other, any_other)
 
 
 def elected(m, found, *, k, classes, index_width):

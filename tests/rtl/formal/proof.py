@@ -103,6 +103,8 @@ class Proof:
         Changes that must break it.
     quick
         Whether the first shape and the first control take seconds.
+    limit
+        Seconds after which the prover gives up.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Proof:
     depth: Callable[..., int] | None = None
     induction: Callable[..., int] | None = None
     quick: bool = True
+    limit: int = 120
 
     @property
     def method(self) -> str:
@@ -142,4 +145,4 @@ class Proof:
             options["depth"] = self.depth(**parameters)
         if self.induction is not None:
             options["induction"] = self.induction(**parameters)
-        return check(build, folder, **options)
+        return check(build, folder, **({"limit": self.limit} | options))

@@ -1,13 +1,16 @@
 """The streams of a core: no query is lost or doubled, their order is kept, whatever stalls on either side."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from amaranth.hdl import Cat, Const, Mux, Signal, Value
+from formal.bench import Internals
 from formal.proof import Mutation, Proof
 from formal.proofs.outbox import ring
 from formal.scoreboard import Scoreboard
 from formal.subjects import core_of, keys_of
 
+from prototile.config import Configuration
 from prototile.rtl.buffers import IN_FLIGHT
 
 
@@ -73,6 +76,19 @@ def handshake(bench, **fields):
     bench.reachable("all room is taken", inside == inside_max)
     bench.reachable("a picked query behind others leaves", own & bench.register(stalled, "was_stalled") & leaves)
     bench.reachable("a query is forgotten", moved & word.last & word.drop & (words == config.words - 1))
+    return Streams(core=core, config=config, inner=inner, board=board, moved=moved, words=words)
+
+
+@dataclass(frozen=True)
+class Streams:
+    """A core under proof, what is inside it, and words of the query that comes in."""
+
+    core: Any
+    config: Configuration
+    inner: Internals
+    board: Scoreboard
+    moved: Value
+    words: Value
 
 
 @dataclass(frozen=True)
