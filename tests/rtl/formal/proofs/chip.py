@@ -192,7 +192,7 @@ ANSWERS = Proof(
     claim="whatever the memories hold, the record of each query is the decision of the contract",
     build=answers,
     induction=answers_depth,
-    limit=600,
+    limit=1200,
     shapes={
         "2 elements of 2 classes, 1 bit": {"labels": [0, 1]},
         WORDS: {"labels": [0, 1], "features": 2, "bits": 2},
