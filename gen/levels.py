@@ -45,6 +45,8 @@ _IDLE_CYCLES, _IDLE_QUERIES = 20_000, 8
 #: Cycles that probes may take, back to back; and how few and how many they are at that.
 _PROBE_CYCLES = 40_000
 _PROBES = (16, 1000)
+#: Share of the cycles in which a word is written again.
+_REWRITES = 0.25
 
 Progress = Callable[[str], None]
 
@@ -141,7 +143,8 @@ def verified(
     """Put queries to the hardware, and compare the records with the golden model's; parameters as for `play`.
 
     At level ``rtl``, where a query costs next to nothing, `probe_queries` follow those of the user. And where memories
-    can be written, all is asked again of other prototypes, which are written over words that are none of theirs.
+    can be written, all is asked again of other prototypes, which are written over words that are none of theirs; with
+    stalls, words that the memories hold are written again and again between the queries.
 
     Raises
     ------
@@ -163,7 +166,8 @@ def verified(
     if design.config.writable:
         progress("Simulating them again, with other prototypes written into the memories")
         others = _others(design.quantised.nodes)
-        run = run_core(design, level, components, saturated, writes=_written_over(design.config, others))
+        rewriting = replace(level, stalls=_rewriting(level))
+        run = run_core(design, rewriting, components, saturated, writes=_written_over(design.config, others))
         golden = np.concatenate([golden, GoldenModel(design.config, others).decide(components, saturated)])
         found, cycles = np.concatenate([found, run.records]), cycles + run.cycles
     return compare(golden, found, level=level.name, cycles=cycles, rows=rows)
@@ -176,6 +180,13 @@ def _others(nodes: Nodes) -> Nodes:
         return None if array is None else np.roll(array[:, ::-1], 1, axis=0)
 
     return replace(nodes, values=moved(nodes.values), masks=moved(nodes.masks), shifts=moved(nodes.shifts))
+
+
+def _rewriting(level: Level) -> Stalls | None:
+    """The stalls of a level, with words that memories hold offered again all the while, where the simulator can."""
+    if level.stalls is None or level.simulator != "verilator":
+        return level.stalls
+    return replace(level.stalls, rewrites=_REWRITES)
 
 
 def _written_over(config: Configuration, nodes: Nodes) -> NDArray[np.void]:

@@ -213,6 +213,34 @@ def test_writes_that_do_not_reach_a_memory_are_found_at_level_rtl():
     assert min(row for row, *_ in wrong.differences) > verification.probes // 2
 
 
+@pytest.fixture(scope="module", name="written")
+def written_design():
+    """A design whose memories can be written."""
+    return pt.convert(pt.PrototypeModel([[0, 0, 3], [7, 6, 1], [3, 7, 7]], [0, 1, 1]), bits=3, writable=True)
+
+
+@pytest.mark.tools
+def test_writes_while_a_query_waits_are_found_at_level_rtl(written):
+    hasty = with_verilog(written, r"(\.write__ready\()write_ready(\),[^;]*;)", r"\1\2 assign write_ready = 1'h1;")
+    with pytest.raises(ToolError, match="a word for a memory may come while a query waits or plays"):
+        hasty.verify(written.model.prototypes)
+
+
+@pytest.mark.tools
+def test_writes_between_queries_to_a_wrong_place_are_found_at_level_rtl(written):
+    stalls = Stalls.usual(written.config)
+    assert written.verify(written.model.prototypes, stalls=stalls).ok
+    # All that is written before the first query goes where it belongs.
+    late = with_verilog(
+        written,
+        r"(  \\prototile_core.core  core \([^;]*?)write_address",
+        r"  reg late = 0; always @(posedge clk) late <= late | query_valid; \1(write_address ^ late)",
+    )
+    assert late.verify(written.model.prototypes).ok
+    wrong = late.verify(written.model.prototypes, stalls=stalls)
+    assert min(row for row, *_ in wrong.differences) > wrong.probes // 2
+
+
 @pytest.mark.tools
 @pytest.mark.parametrize("module", ["core", "sequencer", "collector"])
 def test_a_reset_that_does_not_reach_all_is_found_at_level_rtl(module):

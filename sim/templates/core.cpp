@@ -13,13 +13,14 @@
 //     core's input for that is low, else there is no edge)
 //   WRITES (with the macro WRITABLE): words for the memories, all written before the first query:
 //     int64 count, chunks; then per word: int64 row, column, element, address; chunks uint32
-//   REWRITES: in 256ths, how often one of these words is offered again while queries are played
+//   REWRITES: in 256ths, how often a word that a memory holds is offered again while queries are played
 //   While a port means nothing, it carries what it must not be taken for: a word, or what comes with one, of some query
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <vector>
 
 #include "Vprototile_core.h"
@@ -86,6 +87,8 @@ struct Writer {
     unsigned rewrites = 0;
     std::vector<int64_t> where;
     std::vector<uint32_t> data;
+    // For each word the last one for the same place, which is what the memory holds.
+    std::vector<int64_t> held;
 
     void read(const char* name) {
         std::FILE* in = opened(name);
@@ -97,10 +100,14 @@ struct Writer {
             for (uint32_t chunk : read_numbers<uint32_t>(in, chunks)) data.push_back(chunk);
         }
         std::fclose(in);
+        std::map<std::vector<int64_t>, int64_t> last;
+        const auto place = [&](int64_t at) { return std::vector<int64_t>(&where[4 * at], &where[4 * at] + 4); };
+        for (int64_t at = 0; at < count; ++at) last[place(at)] = at;
+        for (int64_t at = 0; at < count; ++at) held.push_back(last[place(at)]);
     }
     bool busy() const { return next < count; }
     void offer(Vprototile_core* core, bool may) {
-        if (rewrites && !busy() && again < 0 && count && draw() < rewrites) again = draw() * count >> 8;
+        if (rewrites && !busy() && again < 0 && count && draw() < rewrites) again = held[draw() * count >> 8];
         const int64_t at = busy() ? next : again;
         core->write_valid = at >= 0 && may;
         if (!core->write_valid) return;
@@ -177,6 +184,10 @@ int main(int argc, char** argv) {
     int64_t met = 0, since = 0;
     bool follows = true, answered = false;
     uint8_t renamed = 0;
+#ifdef WRITABLE
+    // Cycles for which the query whose last word was taken waits or plays, at least.
+    int64_t closed = 0;
+#endif
     while (done < count || met < resets || (resets && !answered) || at < schedule.size()) {
         const bool scheduled = reset_for == 0 && at < schedule.size();
         unsigned event = 0;
@@ -274,6 +285,12 @@ int main(int argc, char** argv) {
         // A schedule may let nothing through for as long as it lasts, and words that are written come first.
         bool waits = scheduled;
 #ifdef WRITABLE
+        if (counts && closed && core->write_ready) {
+            std::fprintf(stderr, "a word for a memory may come while a query waits or plays\n");
+            return 4;
+        }
+        if (is_reset && clocked) closed = 0;
+        if (counts) closed = takes && word == 0 ? words : closed - (closed > 0);
         if (counts && core->write_valid && core->write_ready) {
             waits = waits || writer.busy();
             writer.taken();

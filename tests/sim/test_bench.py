@@ -324,6 +324,16 @@ FAULTS = {
                 owed <= core_rst ? 0 : owed + ({QUERY_TAKEN} & query_last) - {RECORD_TAKEN};
             end""",
     ),
+    "a reset within a query that is too long loses the next one": Fault(
+        {"reset_in_mid_query"},
+        inputs={"query_drop": "query_drop | lost"},
+        body=f"""reg [7:0] at = 0; reg lost = 0;
+            always @(posedge clk) begin
+                at <= rst | {QUERY_TAKEN} & query_last ? 0 : at + {QUERY_TAKEN};
+                if (rst & at > {CONFIG.words}) lost <= 1;
+                else if ({QUERY_TAKEN} & query_last) lost <= 0;
+            end""",
+    ),
     "nothing is dropped": Fault({"dropped_and_damaged_queries", "coverage"}, inputs={"query_drop": "1'b0"}),
     "a record that waits for long changes": Fault(
         {"records_hold_still"},

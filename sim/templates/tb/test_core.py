@@ -550,6 +550,18 @@ async def reset_in_mid_query(dut: Any) -> None:
         await env.drained()
         assert env.scoreboard.checked == before + 1
         await env.quiet()
+    # In the midst of a query that is too long, of which the core lets the rest of the words pass.
+    for extra in (1, 2):
+        (spoilt,) = env.queries([extra])
+        env.driver.send([replace(spoilt, words=spoilt.words + (WORDS + extra) * (0,))])
+        while env.driver.at < WORDS + extra:
+            await FallingEdge(dut.clk)
+        await env.reset()
+        before = env.scoreboard.checked
+        env.driver.send(env.queries([extra + 1]))
+        await env.drained()
+        assert env.scoreboard.checked == before + 1
+        await env.quiet()
 
 
 def phase(env: Environment) -> str:
