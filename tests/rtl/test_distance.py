@@ -3,6 +3,7 @@ import random
 
 import pytest
 from amaranth.sim import Simulator
+from formal.proof import Mutation
 
 from prototile.rtl.distance.shape import UnitShape
 from prototile.rtl.distance.unit import DistanceUnit
@@ -206,3 +207,12 @@ def test_refusals():
         UnitShape(metric="l1", bits=4, lanes=0)
     with pytest.raises(TypeError, match=r"^bits must be a positive integer, not 4\.0$"):
         UnitShape(metric="l1", bits=4.0)
+
+
+@pytest.mark.parametrize(
+    ("metric", "old", "new"),
+    [("l1", "left + right + left_carry", "left + right"), ("linf", "left > right", "left < right")],
+)
+def test_a_unit_that_is_wrong_is_noticed(metric, old, new):
+    with Mutation("distance.unit:DistanceUnit._join", old, new).applied(), pytest.raises(AssertionError):
+        test_every_word(metric, bits=1, lanes=2)

@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 from amaranth.sim import Simulator
+from formal.proof import Mutation
 
 from prototile.rtl.distance.shape import UnitShape
 from prototile.rtl.tile import CompareExchange, Tile
@@ -64,3 +65,17 @@ def test_a_tile_that_cannot_hold_its_elements_is_refused():
             column_width=0,
             round_width=0,
         )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Mux(decided, self.west, self.own & self.west)", "Mux(decided, self.west, self.own | self.west)"),
+        ("~self.own & self.west)", "self.own & ~self.west)"),
+        ("takes_own.eq(Mux(decided, takes_own,", "takes_own.eq(Mux(decided, 1,"),
+    ],
+    ids=["larger bit", "larger key", "own after all"],
+)
+def test_a_node_that_is_wrong_is_noticed(old, new):
+    with Mutation("tile:CompareExchange.elaborate", old, new).applied(), pytest.raises(AssertionError):
+        test_the_smaller_key_passes_with_its_tail((1, 0, 1), (0, 1, 1))

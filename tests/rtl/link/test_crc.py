@@ -5,6 +5,7 @@ import zlib
 
 import pytest
 from amaranth.sim import Simulator
+from formal.proof import Mutation
 
 from prototile.rtl.link.crc import SerialCRC32
 
@@ -68,3 +69,16 @@ def test_the_residue_tells_a_good_message_from_one_with_any_bit_wrong(message):
             assert not ctx.get(dut.residue)
 
     run(testbench)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check"),
+    [
+        ("(register[0] ^ self.i)", "self.i", test_it_gives_the_crc_of_zlib),
+        ("register == RESIDUE", "1", test_the_residue_tells_a_good_message_from_one_with_any_bit_wrong),
+    ],
+    ids=["feedback", "residue"],
+)
+def test_a_crc_that_is_wrong_is_noticed(old, new, check):
+    with Mutation("link.crc:SerialCRC32.elaborate", old, new).applied(), pytest.raises(AssertionError):
+        check(b"123456789")

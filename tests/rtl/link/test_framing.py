@@ -6,6 +6,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
+from formal.proof import Mutation
 
 from prototile.rtl.link.framing import Stuffer, Unstuffer
 from prototile.rtl.link.uart import UARTReceiver, UARTTransmitter
@@ -150,3 +151,9 @@ def test_any_byte_may_be_escaped():
 def test_stuffed_bytes_are_those_of_rfc_1662():
     frame = [0x7E, 0x00, 0x7D, 0x5E]
     assert characters([0x7E, *stuffed(frame), 0x7E]) == [FLAG, *frame, FLAG]
+
+
+def test_a_stuffer_that_is_wrong_is_noticed():
+    wrong = Mutation("link.framing:Stuffer.elaborate", "(byte == FLAG) | (byte == ESCAPE)", "byte == FLAG")
+    with wrong.applied(), pytest.raises(AssertionError):
+        test_what_is_stuffed_comes_out_as_it_was()

@@ -10,6 +10,7 @@ import pytest
 from amaranth.back import rtlil
 from amaranth.hdl import ResetInserter, Signal
 from amaranth.sim import Simulator
+from formal.proof import Mutation
 
 from prototile.boards.driver import Command, Fault, Frame, FrameReader, pack_components, unpack_records
 from prototile.rtl.layout import write_layout
@@ -791,3 +792,9 @@ def test_the_link_has_no_ports_but_its_own():
     top = text[text.index("module \\link\n") :].split("\nend\n")[0]
     ports = {line.split()[-1] for line in top.splitlines() if line.strip().startswith("wire") and " input " in line}
     assert ports == {"\\clk", "\\rst", "\\rx", "\\query__ready", "\\record__valid", "\\record__payload"}
+
+
+def test_a_link_that_ignores_its_crc_is_noticed():
+    wrong = Mutation("link.request:RequestReceiver.elaborate", "bad | ~crc.residue | (fault", "bad | (fault")
+    with wrong.applied(), pytest.raises(AssertionError):
+        test_words_of_a_damaged_query_are_dropped()

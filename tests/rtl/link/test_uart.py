@@ -7,6 +7,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
+from formal.proof import Mutation
 
 from prototile.rtl.link.uart import UARTReceiver, UARTTransmitter
 
@@ -198,3 +199,10 @@ def test_the_transmitter_leaves_no_gap_but_one_cycle():
 def test_a_divisor_without_a_middle_is_refused(kind, divisor, error, message):
     with pytest.raises(error, match=f"^{message}$"):
         kind(divisor=divisor)
+
+
+def test_a_receiver_that_is_wrong_is_noticed():
+    """It samples at the edges of the bits, so a line that is not as fast as it should be is misread."""
+    wrong = Mutation("link.uart:UARTReceiver.elaborate", "self.divisor // 2 - 1", "0")
+    with wrong.applied(), pytest.raises(AssertionError):
+        test_a_line_slower_or_faster_by_a_twenty_fifth_is_understood(16)
