@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,7 +178,7 @@ def write_driver(design: Design, folder: Path) -> None:
     folder.mkdir()
     source = Path(driver.__file__).read_text(encoding="utf-8")
     (folder / "prototile_driver.py").write_text(source, encoding="utf-8")
-    chip(design).save(folder)
+    chip_with_self_test(design).save(folder)
     for name, text in c_files(design).items():
         (folder / name).write_text(text, encoding="ascii")
 
@@ -187,17 +188,24 @@ def usual_port(board: Board) -> str:
     return "/dev/ttyUSB1" if board.part.family.name.startswith("ice40") else "/dev/ttyUSB0"
 
 
-def chip(design: Design) -> Any:
-    """What a host must know of the chip: `prototile.boards.driver.Chip`."""
-    from prototile.boards.driver import NO_GRID, Chip, self_test_type
-    from prototile.hardware import memory_image, memory_writes
+def chip_with_self_test(design: Design) -> Any:
+    """What a host must know of the chip, with the queries of its self-test: `prototile.boards.driver.Chip`."""
+    from prototile.boards.driver import self_test_type
     from prototile.self_test import self_test
 
-    word = design.write_layout
-    model = design.model
     test = self_test(design.config, design.quantised.nodes, design.golden)
     asked = np.zeros(len(test.queries), self_test_type(design.config.features))
     asked["prototype"], asked["query"], asked["record"] = test.prototypes, test.queries, test.records
+    return replace(chip(design), self_test=asked, self_test_bits=(test.found, test.idle, test.open))
+
+
+def chip(design: Design) -> Any:
+    """What a host must know of the chip to ask it queries: `chip_with_self_test` without those of a self-test."""
+    from prototile.boards.driver import NO_GRID, Chip
+    from prototile.hardware import memory_image, memory_writes
+
+    word = design.write_layout
+    model = design.model
     return Chip(
         digest=design.digest,
         features=design.config.features,
@@ -214,8 +222,6 @@ def chip(design: Design) -> Any:
         rejects=model.reject is not None,
         grid=design.grid_digest or NO_GRID,
         image=None if word is None else memory_image(memory_writes(design.config, design.quantised.nodes), word),
-        self_test=asked,
-        self_test_bits=(test.found, test.idle, test.open),
         feature_names=model.feature_names or (),
     )
 

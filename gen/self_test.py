@@ -13,19 +13,18 @@ queries these are all that there are, and what does not show in any of them cann
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prototile.config import Configuration
-from prototile.hardware import component_words, tables
+from prototile.flips import Radii, Tables, Words, segments_of
 from prototile.nodes import Nodes
-from prototile.placement import place
 from prototile.sim.golden import GoldenModel
 
-#: Distances that may be worked out for bits that are tried one by one: some seconds.
-_EFFORT = 200_000_000
+#: Distances that may be worked out to find queries: about a second.
+_EFFORT = 80_000_000
 #: Numbers that are worked out at a time.
 _CHUNK = 1 << 21
 #: Levels of a component that are all tried; and queries that are drawn for a prototype, or for a distance from it.
@@ -70,211 +69,6 @@ def self_test(config: Configuration, nodes: Nodes, golden: GoldenModel) -> SelfT
     return Search(config, nodes, golden).run()
 
 
-class Words:
-    """What the words of prototypes hold, and what elements make of them when a bit is flipped.
-
-    Components are those of all words, the last of which may be filled up; there queries are 0.
-
-    Attributes
-    ----------
-    fields : (prototypes, components, levels) int
-        `component_words`.
-    width
-        Bits of a component in memory.
-    """
-
-    def __init__(self, config: Configuration, nodes: Nodes) -> None:
-        self.config = config
-        self.fields = component_words(config, nodes).astype(np.int64)
-        self.width = config.unit.component_width
-        self._flips = np.int64(1) << np.arange(self.width)
-        #: The bits of a word that are others if a bit of the coded word is, (bits, bits).
-        self._coded = _inverse(config.unit.code) if config.unit.is_coded else None
-
-    @property
-    def is_coded(self) -> bool:
-        """Whether words are coded, so that a bit of memory is none of one component."""
-        return self._coded is not None
-
-    @property
-    def features(self) -> NDArray[np.int64]:
-        """Contents of the components that are features, (prototypes, features, levels)."""
-        return self.fields[:, : self.config.features]
-
-    def padded(self, queries: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Queries (queries, features) with all components of their words."""
-        wide = np.zeros((len(queries), self.fields.shape[1]), np.int64)
-        wide[:, : queries.shape[1]] = queries
-        return wide
-
-    def asked(self, queries: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Which of the levels in memory queries ask for, (queries, components)."""
-        levels = self.padded(queries)
-        return levels if self.config.metric == "table" else np.zeros_like(levels)
-
-    def deltas(self, prototypes: NDArray[np.int64], queries: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How much farther a prototype is from a query for each flip of a bit that its memory is asked for.
-
-        Parameters
-        ----------
-        prototypes : (n,)
-        queries : (n, features)
-
-        Returns
-        -------
-        (n, components, bits)
-            The accumulator may have no room for what flips make of entries and weights; then its upper bits are lost.
-        """
-        levels = self.padded(queries)
-        fields = self.fields[prototypes[:, None], np.arange(levels.shape[1]), self.asked(queries)]
-        if self._coded is not None:
-            return self._coded_deltas(levels, fields)
-        terms = self.terms(fields, levels)
-        flipped = self.terms(fields[:, :, None] ^ self._flips, levels[:, :, None])
-        if not self.config.unit.is_maximum:
-            return flipped - terms[:, :, None]
-        others = np.zeros_like(terms)
-        if terms.shape[1] > 1:
-            largest = np.partition(terms, -2, axis=1)[:, -2:]
-            others = np.where(terms == largest[:, 1:], largest[:, :1], largest[:, 1:])
-        before, after = np.maximum(others, terms), np.maximum(others[:, :, None], flipped)
-        return after - before[:, :, None]
-
-    def shows(
-        self, prototypes: NDArray[np.int64], components: NDArray[np.int64], levels: NDArray[np.int64]
-    ) -> NDArray[np.bool_]:
-        """Whether flips change the terms of components (n,) of prototypes at levels: (n, bits); not of coded words."""
-        fields = self.fields[prototypes, components, levels if self.config.metric == "table" else 0]
-        flipped = self.terms(fields[:, None] ^ self._flips, levels[:, None])
-        changed: NDArray[np.bool_] = flipped != self.terms(fields, levels)[:, None]
-        return changed
-
-    def idle(self) -> NDArray[np.bool_]:
-        """Flips that change no term, whatever the query is: (prototypes, components, levels, bits).
-
-        Those are what belongs to an ignored component, weights beyond the largest, and some of what fills words up.
-        """
-        config = self.config
-        idle = np.zeros((*self.fields.shape, self.width), np.bool_)
-        if self.is_coded:
-            return idle
-        if config.masked or config.shift_max:
-            ignores = (self.fields >> config.bits & 1).astype(np.bool_) & config.masked
-            idle[..., : config.bits] = ignores[..., None]
-            weight = config.bits + config.masked
-            shifts = np.minimum((self.fields[..., None] ^ self._flips) >> weight, config.shift_max)
-            same = shifts == np.minimum(self.fields >> weight, config.shift_max)[..., None]
-            idle[..., weight:] = same[..., weight:] | ignores[..., None]
-        prototypes, components = np.indices((len(self.fields), self.fields.shape[1] - config.features)).reshape(2, -1)
-        components = components + config.features
-        idle[prototypes, components] = True
-        idle[prototypes, components, 0] = ~self.shows(prototypes, components, np.zeros_like(components))
-        return idle
-
-    def terms(self, fields: NDArray[np.int64], levels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Terms of components, as the lanes of an element make them of a memory's contents and a query's."""
-        config = self.config
-        bits, largest = config.bits, config.component_max
-        if config.metric == "table":
-            return fields
-        if config.metric == "box":
-            # A flip can make a box so empty that a query is on both sides; lanes join these by an or.
-            above = np.maximum(levels - (largest - (fields & largest)), 0)
-            below = np.maximum((fields >> bits) - levels, 0)
-            outside = (above > 0) | (below > 0)
-            outsides: NDArray[np.int64] = (np.maximum(above - 1, 0) | np.maximum(below - 1, 0)) + outside
-            return outsides
-        point = largest - (fields & largest)
-        terms: NDArray[np.int64]
-        if config.metric == "hamming":
-            terms = np.bitwise_count(point ^ levels).astype(np.int64)
-        else:
-            terms = np.abs(point - levels)
-            terms = terms**2 if config.metric == "l2" else terms
-        if config.masked:
-            terms = terms * (1 - (fields >> bits & 1))
-        if config.shift_max:
-            terms = terms << np.minimum(fields >> (bits + config.masked), config.shift_max)
-        return terms
-
-    def _coded_deltas(self, levels: NDArray[np.int64], fields: NDArray[np.int64]) -> NDArray[np.int64]:
-        config = self.config
-        assert self._coded is not None
-        differing = (levels ^ config.component_max ^ fields)[:, :, None] >> np.arange(config.bits) & 1
-        words = differing.reshape(len(levels), config.words, config.word_width)
-        # A bit that did not differ does then, and the other way round.
-        deltas = (1 - 2 * words) @ self._coded.T
-        return deltas.reshape(*levels.shape, self.width)
-
-
-def _inverse(code: list[tuple[int, ...]]) -> NDArray[np.int64]:
-    """The bits of a word that are others if one bit of the coded word is: a row for each, the inverse of the code."""
-    size = len(code)
-    rows = np.zeros((size, 2 * size), np.int64)
-    for at, parity in enumerate(code):
-        rows[at, list(parity)] = 1
-    rows[:, size:] = np.eye(size, dtype=np.int64)
-    for column in range(size):
-        pivot = column + int(np.argmax(rows[column:, column]))
-        rows[[column, pivot]] = rows[[pivot, column]]
-        others = rows[:, column].astype(np.bool_)
-        others[column] = False
-        rows[others] ^= rows[column]
-    return rows[:, size:].T
-
-
-class Radii:
-    """What is kept of radii: one for each prototype, or for each row of the grid and round.
-
-    Attributes
-    ----------
-    holder : (prototypes,)
-        Which radius is whose.
-    values : (holders,)
-    width
-        Bits of a radius.
-    levels
-        How many copies of each bit there are: one for each level of a component where memories are tables.
-    """
-
-    def __init__(self, config: Configuration, nodes: Nodes, segments: NDArray[np.int64]) -> None:
-        assert nodes.radii is not None
-        radii = np.asarray(nodes.radii, np.int64)
-        self.config = config
-        self.own = config.radii == "prototype"
-        self.holder = np.arange(len(radii)) if self.own else segments
-        self.values = np.zeros(self.holder.max() + 1, np.int64)
-        self.values[self.holder] = radii
-        # As wide as the collector's table, where it is not in the grid.
-        self.width = config.distance_width if self.own else max(1, int(radii.max()).bit_length())
-        in_memory = self.own and config.reduction == "serial"
-        self.levels = 1 << config.unit.level_bits if in_memory else 1
-        #: Word of the query that chooses a copy of each bit, -1 where there never is one.
-        self._words = np.zeros(self.width, np.int64)
-        if self.levels > 1:
-            # The sequencer goes on through the buffer of the query, the most significant bit first.
-            steps = (config.words + np.arange(self.width)[::-1]) % (1 << (config.words - 1).bit_length())
-            self._words = np.where(steps < config.words, steps, -1)
-
-    def flipped(self, prototypes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Radii with one bit flipped, (n, bits)."""
-        flipped: NDArray[np.int64] = self.values[self.holder[prototypes], None] ^ (np.int64(1) << np.arange(self.width))
-        return flipped
-
-    def asked(self, queries: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Which copy of each bit is taken for queries, (queries, bits)."""
-        if self.levels == 1:
-            return np.zeros((len(queries), self.width), np.int64)
-        chosen: NDArray[np.int64] = np.where(self._words < 0, 0, queries[:, self._words * self.config.lanes])
-        return chosen
-
-    def idle(self) -> NDArray[np.bool_]:
-        """Copies that no query asks for, (holders, levels, bits)."""
-        idle = np.zeros((len(self.values), self.levels, self.width), np.bool_)
-        idle[:, 1:, self._words < 0] = True
-        return idle
-
-
 class Search:
     """Looks for queries until each bit is found, or nothing more is known to try.
 
@@ -291,7 +85,7 @@ class Search:
     def __init__(self, config: Configuration, nodes: Nodes, golden: GoldenModel) -> None:
         self.config, self.nodes, self.golden = config, nodes, golden
         self.words = Words(config, nodes)
-        self.segments = _segments(config, nodes)
+        self.segments = segments_of(config, nodes)
         self.radii = None if nodes.radii is None else Radii(config, nodes, self.segments)
         self.base = self._exemplars()
         self.chance = np.random.default_rng(1)
@@ -300,7 +94,10 @@ class Search:
         self.owners: list[NDArray[np.int64]] = []
         self.found = np.zeros((*self.words.fields.shape, self.words.width), np.bool_)
         self.idle = self.words.idle()
-        self.idle_radii = np.zeros((0, 1, 0), np.bool_) if self.radii is None else self.radii.idle()
+        self.idle_radii = np.zeros((0, 1, 0), np.bool_)
+        if self.radii is not None:
+            nearest = self._distances(np.arange(config.prototype_count))
+            self.idle_radii = self.radii.idle(nearest, self.words.farthest())
         self.found_radii = np.zeros_like(self.idle_radii)
         self.first = np.zeros(config.prototype_count, np.bool_)
         self.every = _every_query(config) if config.features * config.bits <= _ALL_BITS else None
@@ -319,16 +116,22 @@ class Search:
         if self.radii is not None:
             for holder in self._radii_left():
                 self._try_radii(self.radii, int(holder))
+        indices = self._try_indices()
         queries, owners = np.concatenate(self.queries), np.concatenate(self.owners)
         order = np.argsort(owners, kind="stable")
         queries, owners = queries[order], owners[order]
         records = self.golden.decide(queries)
-        counts = self._counts(queries, records)
+        counts = self._counts(indices, queries, records)
         return SelfTest(
             queries=queries.astype(np.uint16), prototypes=owners.astype(np.int32), records=records, **counts
         )
 
-    def _counts(self, queries: NDArray[np.int64], records: NDArray[np.void]) -> dict[str, int]:
+    def _counts(
+        self,
+        indices: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+        queries: NDArray[np.int64],
+        records: NDArray[np.void],
+    ) -> dict[str, int]:
         found = np.count_nonzero(self.found) + np.count_nonzero(self.found_radii)
         idle = np.count_nonzero(self.idle & ~self.found) + np.count_nonzero(self.idle_radii & ~self.found_radii)
         total = self.found.size + self.found_radii.size
@@ -337,7 +140,7 @@ class Search:
             beside = len(self.found) * self.radii.width * self.radii.levels * (self.config.unit.memory_width - 1)
             idle, total = idle + beside, total + beside
         if self.config.reduction == "serial":
-            shown = Tables(self.config, self.nodes, self.segments).counts(self.first, queries, records)
+            shown = Tables(self.config, self.nodes, self.segments).counts(indices, self.first, queries, records)
             found, idle, total = found + shown[0], idle + shown[1], total + sum(shown)
         return {"found": int(found), "idle": int(idle), "open": int(total - found - idle)}
 
@@ -386,6 +189,9 @@ class Search:
         if self.config.metric == "box":
             return values[:, :, 0]
         if self.config.metric == "table":
+            if self.radii is None and len(values) > 1:
+                # Where it leads most of all, so that it may be the first with any one entry.
+                return np.asarray((values.sum(axis=0) - len(values) * values).argmax(axis=2))
             return np.asarray(values.argmin(axis=2))
         return values if self.nodes.masks is None else np.where(self.nodes.masks, values, values ^ 1)
 
@@ -493,27 +299,49 @@ class Search:
 
     def _try_words(self, prototype: int) -> None:
         """Find queries for bits of a prototype's words that do not show yet."""
-        left = ~self.found[prototype] & ~self.idle[prototype]
-        queries = self._candidates(prototype, left)
-        bits = np.argwhere(left)
-        if self._too_much(len(queries) * len(bits)):
+        queries = self._around(prototype) if self.every is None else self.every
+        bits = self._words_left(prototype)
+        pairs = np.indices((len(bits), len(queries))).reshape(2, -1)
+        self._hold_against(prototype, bits, queries, pairs)
+        if self.every is None:
+            bits = self._words_left(prototype)
+            queries, components = self._beside(prototype, np.unique(bits[:, 0]))
+            self._hold_against(prototype, bits, queries, np.array(np.nonzero(bits[:, :1] == components)))
+
+    def _words_left(self, prototype: int) -> NDArray[np.intp]:
+        """Bits of a prototype's words that do not show yet, (n, 3): component, level, bit."""
+        return np.argwhere(~self.found[prototype] & ~self.idle[prototype])
+
+    def _hold_against(
+        self, prototype: int, bits: NDArray[np.intp], queries: NDArray[np.int64], pairs: NDArray[np.intp]
+    ) -> None:
+        """Flip each bit and ask queries, in such pairs (2, n); take few queries that show what any shows."""
+        if not len(bits) or not len(queries):
+            return
+        component, level, bit = bits[pairs[0]].T
+        deltas = self.words.delta(prototype, queries, pairs[1], component, bit) % self._span
+        which = (deltas != 0) & (self.words.asked(queries)[pairs[1], component] == level)
+        pairs, deltas = pairs[:, which], deltas[which]
+        if self._too_much(pairs.shape[1] + len(queries)):
             return
         distances = self.golden.distances(queries)
         records = self.golden.decide_distances(distances)
-        deltas = self.words.deltas(np.full(len(queries), prototype), queries) % self._span
-        asked = self.words.asked(queries)
         shown = np.zeros((len(bits), len(queries)), np.bool_)
         doubtful = np.zeros(len(bits), np.bool_)
-        for at, (component, level, bit) in enumerate(bits):
-            rows = np.flatnonzero((deltas[:, component, bit] != 0) & (asked[:, component] == level))
-            changed = distances[rows]
-            changed[:, prototype] = (changed[:, prototype] + deltas[rows, component, bit]) % self._span
-            shown[at, rows] = self.golden.decide_distances(changed) != records[rows]
+        step = max(1, _CHUNK // self.config.prototype_count)
+        for start in range(0, pairs.shape[1], step):
+            rows = slice(start, start + step)
+            flipped, asking = pairs[:, rows]
+            changed = distances[asking]
+            changed[:, prototype] += deltas[rows]
+            changed[:, prototype] %= self._span
+            shows = self.golden.decide_distances(changed) != records[asking]
             if self.config.k > 1:
                 # That prototype would not be there at all.
                 lost = changed[:, prototype] == self._span - 1
-                shown[at, rows] &= ~lost
-                doubtful[at] = lost.any()
+                doubtful[flipped[lost]] = True
+                shows &= ~lost
+            shown[flipped, asking] = shows
         self._take_shown(np.full(len(queries), prototype), queries, shown)
         hit = shown.any(axis=1)
         self.found[(prototype, *bits[hit].T)] = True
@@ -528,10 +356,9 @@ class Search:
         """Find queries for bits of a radius that do not show yet."""
         members = np.flatnonzero(radii.holder == holder)
         bits = np.argwhere(~self.found_radii[holder] & ~self.idle_radii[holder])
-        nothing = np.zeros(self.found.shape[1:], np.bool_)
-        queries = np.unique(
-            np.concatenate([self._candidates(int(member), nothing) for member in members[:_DRAWS]]), axis=0
-        )
+        queries = self.every
+        if queries is None:
+            queries = np.unique(np.concatenate([self._around(int(member)) for member in members[:_DRAWS]]), axis=0)
         if self._too_much(len(queries) * len(bits)):
             return
         distances = self.golden.distances(queries)
@@ -550,38 +377,91 @@ class Search:
         if self.every is not None:
             self.idle_radii[(holder, *bits[~hit].T)] = True
 
+    def _try_indices(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Bits of the prototypes' indices that are found, and that are idle, (prototypes, bits) each.
+
+        The first of all has its index in the record. One that another stands in front of by its index alone comes first
+        with a lower one.
+        """
+        flips = np.int64(1) << np.arange(self.config.index_width)
+        found = np.repeat(self.first[:, None], len(flips), axis=1)
+        idle = np.zeros_like(found)
+        for prototype in np.flatnonzero(~self.first):
+            query = self.base[prototype][None]
+            distances = self.golden.distances(query)[0]
+            silent = np.zeros(len(distances), np.bool_)
+            if self.nodes.radii is not None:
+                silent = distances >= np.asarray(self.nodes.radii, np.int64)
+            alike = (distances == distances[prototype]) & (silent == silent[prototype])
+            # The row prefers its lower place, which is that of the lower index.
+            before = np.flatnonzero(self.segments[:prototype] == self.segments[prototype])
+            front = int(self.golden.decide(query)["prototype"][0])
+            shows = (prototype ^ flips < front) & alike[front] & ~alike[before].any()
+            found[prototype] = shows
+            if shows.any():
+                self._keep(np.array([prototype]), query)
+            twins = self.words.twins(int(prototype), before)
+            if self.radii is not None and self.radii.own:
+                twins = twins[self.radii.values[twins] == self.radii.values[prototype]]
+            # Nothing comes from behind a twin but to vote.
+            idle[prototype] = bool(len(twins)) and self.config.k == 1
+        return found, idle
+
     def _take_shown(self, prototypes: NDArray[np.int64], queries: NDArray[np.int64], shown: NDArray[np.bool_]) -> None:
         """Take few queries that show every bit that these do, (bits, queries)."""
         chosen = _cover(shown)
         self._keep(prototypes[chosen], queries[chosen])
 
-    def _candidates(self, prototype: int, left: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Queries that may show bits of a prototype: near it, and near those that stand in front of it there."""
-        if self.every is not None:
-            return self.every
+    def _around(self, prototype: int) -> NDArray[np.int64]:
+        """Queries near a prototype, and near those that stand in front of it there."""
         config = self.config
         largest = config.component_max
-        components = np.flatnonzero(left[: config.features].any(axis=(1, 2)))
-        centres = [self.base[prototype]]
-        front = int(self.golden.decide(self.base[prototype][None])["prototype"][0])
-        if front != prototype:
-            centres.append(self.base[front])
-        queries = [np.array(centres)]
-        for centre in centres:
-            levels = self._levels(np.full(len(components), prototype), components)
-            near = np.repeat(centre[None], levels.size, axis=0)
-            near[np.arange(len(near)), np.repeat(components, levels.shape[1])] = levels.ravel()
-            # Where the prototype would be with a bit flipped, in many components at once.
-            moved = np.repeat(centre[None], config.bits, axis=0)
-            moved[:, components] ^= np.int64(1) << np.arange(config.bits)[:, None]
-            queries += [near, moved]
+        centres = self._centres(prototype)
+        # Where it would be with a bit flipped, in all components at once.
+        moved = centres[:, None] ^ np.int64(1) << np.arange(config.bits)[:, None]
         some = self.chance.integers(0, largest + 1, (_DRAWS, config.features))
-        queries.append(np.where(self.chance.random(some.shape) < 0.3, some, self.base[prototype]))
+        drawn = np.where(self.chance.random(some.shape) < 0.3, some, self.base[prototype])
+        queries = [centres, moved.reshape(-1, config.features), drawn]
         if self.radii is not None:
             around = self.radii.values[self.radii.holder[prototype]] + np.arange(-_WAYS, _WAYS)
             around = around[(around >= 0) & (around <= config.distance_max)]
             queries.append(self._at_distances(np.full(len(around), prototype), around))
         return np.unique(np.concatenate(queries), axis=0)
+
+    def _beside(self, prototype: int, components: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+        """Queries beside centres in one of these components, and which of them that is."""
+        telling = [self._telling(prototype, int(component)) for component in components if component < len(self.base.T)]
+        queries, differing = [], []
+        for centre in self._centres(prototype):
+            for component, levels in zip(components, telling, strict=False):
+                beside = np.repeat(centre[None], len(levels), axis=0)
+                beside[:, component] = levels
+                queries.append(beside)
+                differing.append(np.full(len(levels), component))
+        nothing = np.zeros((0, self.config.features), np.int64)
+        return np.concatenate([nothing, *queries]), np.concatenate([np.zeros(0, np.intp), *differing])
+
+    def _centres(self, prototype: int) -> NDArray[np.int64]:
+        """Queries that a prototype is near to, and the exemplar of what stands in front of it."""
+        base = self.base[prototype]
+        centres = [base]
+        if self.config.metric == "box":
+            lower, upper = np.sort(np.asarray(self.nodes.values[prototype], np.int64), axis=1).T
+            centres += [upper, (lower + upper) // 2, *self.chance.integers(lower, upper + 1, (_WAYS, len(lower)))]
+        front = int(self.golden.decide(base[None])["prototype"][0])
+        if front != prototype:
+            centres.append(self.base[front])
+        return np.array(centres)
+
+    def _telling(self, prototype: int, component: int) -> NDArray[np.int64]:
+        """Levels of a component at which bits may show: all, or those at and beyond what a bit flipped makes."""
+        config = self.config
+        largest = config.component_max
+        if config.metric == "table":
+            return np.arange(largest + 1)
+        bounds = np.atleast_1d(np.asarray(self.nodes.values[prototype, component], np.int64))
+        made = (bounds[:, None] ^ np.int64(1) << np.arange(config.bits)).ravel()
+        return np.unique(np.clip([0, largest, *bounds, *(bounds - 1), *(bounds + 1), *made], 0, largest))
 
     @property
     def _span(self) -> int:
@@ -592,87 +472,6 @@ class Search:
         """Whether so many records are more than may still be worked out."""
         self.effort -= records * self.config.prototype_count
         return self.effort < 0
-
-
-class Tables:
-    """The collector's tables: the index of the prototype in each place, the class and the radius of each segment."""
-
-    def __init__(self, config: Configuration, nodes: Nodes, segments: NDArray[np.int64]) -> None:
-        self.config, self.nodes, self.segments = config, nodes, segments
-        placement = place(config, np.asarray(nodes.labels, np.int64))
-        self.tables = tables(config, placement, nodes.radii)
-
-    def counts(
-        self, first: NDArray[np.bool_], queries: NDArray[np.int64], records: NDArray[np.void]
-    ) -> tuple[int, int, int]:
-        """Bits that are found, idle and open, but for those of the radii that segments with prototypes have.
-
-        Parameters
-        ----------
-        first : (prototypes,)
-            Whether each is the first of all in a query.
-        queries, records
-            All of the self-test.
-        """
-        config, segments = self.config, len(self.tables.classes)
-        found = idle = total = 0
-        if len(self.tables.prototypes) > 1:
-            # With another index a record has another prototype. Nothing comes from a place that is empty.
-            places = len(self.tables.prototypes)
-            found += int(first.sum()) * config.index_width
-            idle += (places - len(first)) * config.index_width
-            total += places * config.index_width
-        if segments == 1:
-            return found, idle, total - found - idle
-        held = np.unique(self.segments)
-        leads = np.isin(held, self.segments[first])
-        # Without its class another prototype answers; with another class the label is that one.
-        found += int(leads.sum()) if len(held) > 1 else 0
-        found += self._classes_found(held, leads, queries, records)
-        empty = segments - len(held)
-        idle += empty * (config.class_width + self._radius_width)
-        if config.k > 1 or (config.distance_max < (1 << config.distance_width) - 1 and np.any(self.nodes.labels == 0)):
-            # What counts as a row of class 0 then has all ones for a distance.
-            idle += empty
-        total += segments * (1 + config.class_width) + empty * self._radius_width
-        return found, idle, total - found - idle
-
-    @property
-    def _radius_width(self) -> int:
-        radii = self.tables.radii
-        return 0 if radii is None else max(1, max(radii).bit_length())
-
-    def _classes_found(
-        self, held: NDArray[np.int64], leads: NDArray[np.bool_], queries: NDArray[np.int64], records: NDArray[np.void]
-    ) -> int:
-        config = self.config
-        if config.k == 1:
-            return int(leads.sum()) * config.class_width
-        # Others vote too.
-        roomy = replace(config, class_count=1 << config.class_width)
-        found = 0
-        for segment in held:
-            # Those whose first neighbour is one of the segment's are likely to show it, and few.
-            near = self.segments[records["prototype"]] == segment
-            for bit in range(config.class_width):
-                labels = np.where(self.segments == segment, self.nodes.labels ^ (1 << bit), self.nodes.labels)
-                changed = GoldenModel(roomy, replace(self.nodes, labels=labels))
-                found += any(
-                    bool((changed.decide(queries[rows]) != records[rows]).any()) for rows in (near, ~near) if rows.any()
-                )
-        return found
-
-
-def _segments(config: Configuration, nodes: Nodes) -> NDArray[np.int64]:
-    """The row and round that holds each prototype, (prototypes,); its class, where each has a row of its own."""
-    labels = np.asarray(nodes.labels, np.int64)
-    if config.reduction == "parallel":
-        return labels if config.radii == "class" else np.zeros_like(labels)
-    held = place(config, labels).prototypes.reshape(-1, config.pes_per_row)
-    segments = np.zeros_like(labels)
-    segment, at = np.nonzero(held >= 0)
-    segments[held[segment, at]] = segment
-    return segments
 
 
 def _every_query(config: Configuration) -> NDArray[np.int64]:

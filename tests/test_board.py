@@ -12,7 +12,7 @@ from prototile.boards.board import board
 from prototile.boards.driver import Driver, FrameReader
 from prototile.boards.top import models, top_verilog
 from prototile.data import load_dataset, train_prototypes
-from prototile.folder import chip
+from prototile.folder import chip, chip_with_self_test
 from prototile.sim.board import simulated_board
 
 pytestmark = pytest.mark.tools
@@ -44,7 +44,7 @@ def board_port(iris, tmp_path_factory):
 
 @pytest.fixture(name="driver")
 def open_driver(iris, port):
-    with Driver.open(port, chip(iris[0]), timeout=5.0) as driver:
+    with Driver.open(port, chip_with_self_test(iris[0]), timeout=5.0) as driver:
         yield driver
 
 

@@ -22,7 +22,7 @@ from prototile.boards.top import models, top_verilog
 from prototile.cli import main
 from prototile.data import load_dataset
 from prototile.errors import InputError
-from prototile.folder import chip
+from prototile.folder import chip, chip_with_self_test
 from prototile.hardware import memory_image, memory_writes
 from prototile.placement import place
 from prototile.sim.bench import run_bench
@@ -80,7 +80,7 @@ def assert_answers(driver, design):
 
 
 def opened(port, design):
-    return Driver.open(port, chip(design), timeout=5.0)
+    return Driver.open(port, chip_with_self_test(design), timeout=5.0)
 
 
 @pytest.mark.tools
@@ -111,7 +111,7 @@ def test_a_chip_answers_as_the_model_that_was_written_last(designs, port):
 def test_the_self_test_finds_flipped_bits(designs, port):
     """Words with a bit flipped are written into the chip, which then says that it holds the design as it should be."""
     design = designs[1]
-    sound = chip(design)
+    sound = chip_with_self_test(design)
     prototypes = place(design.config, np.asarray(design.quantised.labels)).prototypes.reshape(-1)
     prototypes = prototypes[prototypes >= 0]
     writes = memory_writes(design.config, design.quantised.nodes)

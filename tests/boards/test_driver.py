@@ -46,7 +46,7 @@ from prototile.boards.driver import (
     self_test_type,
 )
 from prototile.folder import chip as chip_of
-from prototile.folder import write_driver
+from prototile.folder import chip_with_self_test, write_driver
 from prototile.record import RECORD_DTYPE as GENERATOR_DTYPE
 from prototile.record import Status
 
@@ -497,7 +497,7 @@ SELF_TESTS = {
 @pytest.mark.parametrize("name", SELF_TESTS)
 def test_the_description_of_a_design_holds_what_it_answers(name, tmp_path):
     design = pt.convert(SELF_TESTS[name])
-    chip_of(design).save(tmp_path)
+    chip_with_self_test(design).save(tmp_path)
     read = Chip.load(tmp_path)
     test, (found, idle, unknown) = read.self_test, read.self_test_bits
     np.testing.assert_array_equal(test["record"], design.golden.decide(test["query"]))

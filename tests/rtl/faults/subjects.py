@@ -8,7 +8,7 @@ import numpy as np
 import prototile as pt
 from prototile.boards.driver import RESPONSE, Command, Frame, pack_components
 from prototile.design import Design
-from prototile.folder import chip
+from prototile.folder import chip_with_self_test
 
 
 def small_design(count: int = 9, features: int = 4, seed: int = 1, **options) -> Design:
@@ -42,7 +42,7 @@ class Host:
 
     def __init__(self, design: Design, pool: int = 512, seed: int = 2):
         self.design = design
-        self.chip = chip(design)
+        self.chip = chip_with_self_test(design)
         config = design.config
         numbers = np.random.default_rng(seed)
         self.queries = numbers.integers(0, 1 << config.bits, (pool, config.features))
