@@ -11,6 +11,8 @@ PROOF ?=
 FAULT ?=
 FAULTS_FRAMES ?= 100000
 FAULTS_SEED ?= 1
+# Word that the names of the designs must hold whose mutants are tried.
+MUTANTS ?=
 # Results of the test runs, for .ci/run.
 RESULTS := build/test-results
 
@@ -18,7 +20,7 @@ STAMP := $(VENV)/.set-up
 IMPORT_STAMP := $(VENV)/.found-first
 TYPING := build/typing/prototile
 
-.PHONY: help setup demo test lint typing quick test-slow formal faults nightly fuzz bench clean
+.PHONY: help setup demo test lint typing quick test-slow formal faults mutants nightly fuzz bench clean
 
 help:
 	@echo 'make demo       train, convert, verify and build digits for the iCEBreaker (DATASET=iris BOARD=ulx3s-25f: others)'
@@ -29,6 +31,7 @@ help:
 	@echo 'make nightly    a thousand random configurations against the golden model (NIGHTLY_SEED=n: others)'
 	@echo 'make fuzz       damaged and hostile files for a quarter of an hour (FUZZ_SECONDS=n for each kind, NIGHTLY_SEED=n)'
 	@echo 'make faults     noise on the line, upsets and the like (FAULTS_FRAMES=n damaged frames, FAULTS_SEED=n, FAULT=word: only some)'
+	@echo 'make mutants    that level rtl catches each change of small designs that answers otherwise (MUTANTS=word: only some)'
 	@echo 'make bench      the figures of the README, each beside the bar that it must reach'
 	@echo 'make setup      only make .venv; every other target does it too'
 	@echo 'make clean      remove what was made here, but for .venv'
@@ -70,6 +73,9 @@ formal: setup
 
 faults: setup
 	PYTHONPATH=tests/rtl $(BIN)/python -m faults "$(FAULT)" --frames $(FAULTS_FRAMES) --seed $(FAULTS_SEED)
+
+mutants: setup
+	PYTHONPATH=tests/sim $(BIN)/python -m mutation "$(MUTANTS)"
 
 nightly: setup
 	@mkdir -p $(RESULTS)
