@@ -399,8 +399,8 @@ CHANGES = {
         Change(
             GOLDEN,
             "_decide",
-            "first = self._place(firsts[row, best])",
-            "first = self._place(firsts[row, best]); "
+            "first = place(firsts[row, best])",
+            "first = place(firsts[row, best]); "
             "first.index = np.minimum(first.index, self._index[self._starts[best]])",
         )
     ],
