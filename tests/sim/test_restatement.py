@@ -400,8 +400,7 @@ CHANGES = {
             GOLDEN,
             "_decide",
             "first = place(firsts[row, best])",
-            "first = place(firsts[row, best]); "
-            "first.index = np.minimum(first.index, self._index[self._starts[best]])",
+            "first = place(firsts[row, best]); first.index = np.minimum(first.index, self._index[self._starts[best]])",
         )
     ],
     "fires at its radius": [Change(GOLDEN, "_keys", "keys >= self._silent_from", "keys - count >= self._silent_from")],
