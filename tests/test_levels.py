@@ -17,9 +17,12 @@ from prototile.boards.top import models
 from prototile.cli import main
 from prototile.data import load_dataset, train_prototypes
 from prototile.errors import BoardError, DigestError, InputError, ToolError
+from prototile.hardware import core
 from prototile.levels import Level
+from prototile.rtl.top import CoreTop
 from prototile.sim.board import simulated_board
 from prototile.sim.verilated import Stalls
+from prototile.verilog import to_verilog
 
 SPLIT = load_dataset("iris")
 MODEL = train_prototypes("iris", SPLIT)
@@ -294,6 +297,18 @@ def test_the_whole_board_and_its_waveform(folder, capsys, tmp_path):
     assert f"prototile: the waveform holds the first 5 of {PLAYED} queries; no others are played." in lines
     assert "5 at level board" in out
     assert "$enddefinitions" in (tmp_path / "board.vcd").read_text()
+
+
+@pytest.mark.tools
+def test_a_board_with_other_prototypes_in_its_core_is_found(design):
+    """Its link tells the digest of the design, and only the core is another's."""
+    rows, changed, nodes = QUERIES[:20], replace(design), design.quantised.nodes
+    values = nodes.values.copy()
+    values[0, 0] ^= 1
+    top = CoreTop(core(design.config, replace(nodes, values=values)))
+    vars(changed)["core_verilog"] = to_verilog(top, "prototile_core")
+    wrong = changed.verify(rows, level="board")
+    assert 0 < wrong.mismatches < len(rows)
 
 
 @pytest.mark.tools
