@@ -13,8 +13,10 @@ from prototile.nodes import Nodes
 from prototile.placement import place
 from prototile.sim.golden import GoldenModel
 
-#: Queries that are tried before all others.
-_FEW = 16
+#: Numbers that may be worked out for classes where neighbours vote.
+_EFFORT = 20_000_000
+#: Queries that are tried for a class, and so many before the others.
+_MANY, _FEW = 512, 16
 
 
 class Words:
@@ -334,17 +336,21 @@ class Tables:
             return int(leads.sum()) * config.class_width
         # Others vote too.
         roomy = replace(config, class_count=1 << config.class_width)
-        distances = GoldenModel(config, self.nodes).distances(queries)
-        found = 0
+        sound = GoldenModel(config, self.nodes)
+        found, cost = 0, 0
         for segment in held:
+            cost += config.class_width * config.prototype_count * (config.features + _FEW)
+            if cost > _EFFORT:
+                break
             # Those whose first neighbour is one of the segment's are likely to show it, and few of them do.
-            order = np.argsort(self.segments[records["prototype"]] != segment, kind="stable")
+            asked = np.argsort(self.segments[records["prototype"]] != segment, kind="stable")[:_MANY]
+            distances, expected = sound.distances(queries[asked]), records[asked]
             for bit in range(config.class_width):
                 labels = np.where(self.segments == segment, self.nodes.labels ^ (1 << bit), self.nodes.labels)
                 changed = GoldenModel(roomy, replace(self.nodes, labels=labels))
                 found += any(
-                    bool((changed.decide_distances(distances[rows]) != records[rows]).any())
-                    for rows in (order[:_FEW], order[_FEW:])
+                    bool((changed.decide_distances(distances[rows]) != expected[rows]).any())
+                    for rows in (slice(_FEW), slice(_FEW, None))
                 )
         return found
 

@@ -25,8 +25,8 @@ from prototile.sim.golden import GoldenModel
 
 #: Distances that may be worked out to find queries: about a second.
 _EFFORT = 80_000_000
-#: Numbers that are worked out at a time.
-_CHUNK = 1 << 21
+#: Numbers that are worked out at a time, and distances that are kept at a time.
+_CHUNK, _KEPT = 1 << 21, 1 << 24
 #: Levels of a component that are all tried; and queries that are drawn for a prototype, or for a distance from it.
 _LEVELS, _DRAWS, _WAYS = 64, 24, 4
 #: So many queries, as bits of one, are all tried.
@@ -92,6 +92,7 @@ class Search:
         self.effort = _EFFORT
         self.queries: list[NDArray[np.int64]] = []
         self.owners: list[NDArray[np.int64]] = []
+        self.records: list[NDArray[np.void]] = []
         self.found = np.zeros((*self.words.fields.shape, self.words.width), np.bool_)
         self.idle = self.words.idle()
         self.idle_radii = np.zeros((0, 1, 0), np.bool_)
@@ -112,15 +113,16 @@ class Search:
         if self.radii is not None:
             self._probe_radii(self.radii)
         for prototype in np.flatnonzero((~self.found & ~self.idle).any(axis=(1, 2, 3))):
-            self._try_words(int(prototype))
+            if self.effort > 0:
+                self._try_words(int(prototype))
         if self.radii is not None:
             for holder in self._radii_left():
-                self._try_radii(self.radii, int(holder))
+                if self.effort > 0:
+                    self._try_radii(self.radii, int(holder))
         indices = self._try_indices()
         queries, owners = np.concatenate(self.queries), np.concatenate(self.owners)
         order = np.argsort(owners, kind="stable")
-        queries, owners = queries[order], owners[order]
-        records = self.golden.decide(queries)
+        queries, owners, records = queries[order], owners[order], np.concatenate(self.records)[order]
         counts = self._counts(indices, queries, records)
         return SelfTest(
             queries=queries.astype(np.uint16), prototypes=owners.astype(np.int32), records=records, **counts
@@ -152,18 +154,20 @@ class Search:
 
     def _keep_firsts(self, prototypes: NDArray[np.int64], queries: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Take those of the queries that their prototypes are the first of; returns which."""
-        first = self._is_first(prototypes, queries)
+        records = self.golden.decide(queries)
+        first: NDArray[np.bool_] = records["prototype"] == prototypes
         prototypes, queries = prototypes[first], queries[first]
-        self._keep(prototypes, queries)
+        self._keep(prototypes, queries, records[first])
         self.first[prototypes] = True
         step = max(1, _CHUNK // (self.words.fields.shape[1] * self.words.width))
         for start in range(0, len(queries), step):
             self._mark(prototypes[start : start + step], queries[start : start + step])
         return first
 
-    def _keep(self, prototypes: NDArray[np.int64], queries: NDArray[np.int64]) -> None:
+    def _keep(self, prototypes: NDArray[np.int64], queries: NDArray[np.int64], records: NDArray[np.void]) -> None:
         self.owners.append(prototypes)
         self.queries.append(queries)
+        self.records.append(records)
 
     def _mark(self, prototypes: NDArray[np.int64], queries: NDArray[np.int64]) -> None:
         """Note what queries show that these prototypes are the first of."""
@@ -301,8 +305,10 @@ class Search:
         """Find queries for bits of a prototype's words that do not show yet."""
         queries = self._around(prototype) if self.every is None else self.every
         bits = self._words_left(prototype)
-        pairs = np.indices((len(bits), len(queries))).reshape(2, -1)
-        self._hold_against(prototype, bits, queries, pairs)
+        step = max(1, _CHUNK // len(queries))
+        for start in range(0, len(bits), step):
+            some = bits[start : start + step]
+            self._hold_against(prototype, some, queries, np.indices((len(some), len(queries))).reshape(2, -1))
         if self.every is None:
             bits = self._words_left(prototype)
             queries, components = self._beside(prototype, np.unique(bits[:, 0]))
@@ -316,13 +322,13 @@ class Search:
         self, prototype: int, bits: NDArray[np.intp], queries: NDArray[np.int64], pairs: NDArray[np.intp]
     ) -> None:
         """Flip each bit and ask queries, in such pairs (2, n); take few queries that show what any shows."""
-        if not len(bits) or not len(queries):
+        if not len(bits) or not len(queries) or self._too_many(queries, pairs.shape[1] // self.config.prototype_count):
             return
         component, level, bit = bits[pairs[0]].T
         deltas = self.words.delta(prototype, queries, pairs[1], component, bit) % self._span
         which = (deltas != 0) & (self.words.asked(queries)[pairs[1], component] == level)
         pairs, deltas = pairs[:, which], deltas[which]
-        if self._too_much(pairs.shape[1] + len(queries)):
+        if self._too_much(pairs.shape[1]):
             return
         distances = self.golden.distances(queries)
         records = self.golden.decide_distances(distances)
@@ -342,7 +348,7 @@ class Search:
                 doubtful[flipped[lost]] = True
                 shows &= ~lost
             shown[flipped, asking] = shows
-        self._take_shown(np.full(len(queries), prototype), queries, shown)
+        self._take_shown(np.full(len(queries), prototype), queries, records, shown)
         hit = shown.any(axis=1)
         self.found[(prototype, *bits[hit].T)] = True
         if self.every is not None:
@@ -359,7 +365,7 @@ class Search:
         queries = self.every
         if queries is None:
             queries = np.unique(np.concatenate([self._around(int(member)) for member in members[:_DRAWS]]), axis=0)
-        if self._too_much(len(queries) * len(bits)):
+        if self._too_many(queries, len(queries) * len(bits)):
             return
         distances = self.golden.distances(queries)
         fires = distances < np.asarray(self.nodes.radii, np.int64)
@@ -371,7 +377,7 @@ class Search:
             changed = fires[rows]
             changed[:, members] = distances[rows][:, members] < radii.values[holder] ^ (1 << int(bit))
             shown[at, rows] = self.golden.decide_distances(distances[rows], changed) != records[rows]
-        self._take_shown(members[distances[:, members].argmin(axis=1)], queries, shown)
+        self._take_shown(members[distances[:, members].argmin(axis=1)], queries, records, shown)
         hit = shown.any(axis=1)
         self.found_radii[(holder, *bits[hit].T)] = True
         if self.every is not None:
@@ -387,6 +393,8 @@ class Search:
         found = np.repeat(self.first[:, None], len(flips), axis=1)
         idle = np.zeros_like(found)
         for prototype in np.flatnonzero(~self.first):
+            if self._too_much(2 + self.config.features):
+                break
             query = self.base[prototype][None]
             distances = self.golden.distances(query)[0]
             silent = np.zeros(len(distances), np.bool_)
@@ -395,11 +403,12 @@ class Search:
             alike = (distances == distances[prototype]) & (silent == silent[prototype])
             # The row prefers its lower place, which is that of the lower index.
             before = np.flatnonzero(self.segments[:prototype] == self.segments[prototype])
-            front = int(self.golden.decide(query)["prototype"][0])
+            record = self.golden.decide(query)
+            front = int(record["prototype"][0])
             shows = (prototype ^ flips < front) & alike[front] & ~alike[before].any()
             found[prototype] = shows
             if shows.any():
-                self._keep(np.array([prototype]), query)
+                self._keep(np.array([prototype]), query, record)
             twins = self.words.twins(int(prototype), before)
             if self.radii is not None and self.radii.own:
                 twins = twins[self.radii.values[twins] == self.radii.values[prototype]]
@@ -407,10 +416,16 @@ class Search:
             idle[prototype] = bool(len(twins)) and self.config.k == 1
         return found, idle
 
-    def _take_shown(self, prototypes: NDArray[np.int64], queries: NDArray[np.int64], shown: NDArray[np.bool_]) -> None:
+    def _take_shown(
+        self,
+        prototypes: NDArray[np.int64],
+        queries: NDArray[np.int64],
+        records: NDArray[np.void],
+        shown: NDArray[np.bool_],
+    ) -> None:
         """Take few queries that show every bit that these do, (bits, queries)."""
         chosen = _cover(shown)
-        self._keep(prototypes[chosen], queries[chosen])
+        self._keep(prototypes[chosen], queries[chosen], records[chosen])
 
     def _around(self, prototype: int) -> NDArray[np.int64]:
         """Queries near a prototype, and near those that stand in front of it there."""
@@ -467,6 +482,10 @@ class Search:
     def _span(self) -> int:
         """Distances that the accumulator tells apart."""
         return 1 << self.config.distance_width
+
+    def _too_many(self, queries: NDArray[np.int64], records: int) -> bool:
+        """Whether these queries have more distances than may be kept, or with so many records take too long."""
+        return len(queries) * self.config.prototype_count > _KEPT or self._too_much(len(queries) + records)
 
     def _too_much(self, records: int) -> bool:
         """Whether so many records are more than may still be worked out."""
