@@ -36,3 +36,15 @@ class Nodes:
     def count(self) -> int:
         """Prototypes."""
         return int(self.values.shape[0])
+
+    def exemplars(self, metric: str) -> NDArray[np.int64]:
+        """A query for each prototype that is as near to it as one can be, shape (prototypes, features).
+
+        The prototype itself; the lower bounds of a box; the lowest level with the smallest entry of a table.
+        """
+        nearest: NDArray[np.int64] = self.values.astype(np.int64)
+        if metric == "box":
+            nearest = nearest[:, :, 0]
+        elif metric == "table":
+            nearest = nearest.argmin(axis=2)
+        return nearest

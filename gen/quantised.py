@@ -167,16 +167,8 @@ class QuantisedModel:
 
     @property
     def exemplars(self) -> NDArray[np.uint16]:
-        """A query for each prototype that is as near to it as one can be, shape (prototypes, features).
-
-        The prototype itself; the lower bounds of a box; the lowest level with the smallest entry of a table.
-        """
-        nearest: NDArray[np.uint16] = self.prototypes
-        if self.metric == "box":
-            nearest = self.prototypes[..., 0]
-        elif self.metric == "table":
-            nearest = self.prototypes.argmin(axis=2).astype(np.uint16)
-        return nearest
+        """A query for each prototype that is as near to it as one can be, `Nodes.exemplars`: (prototypes, features)."""
+        return self.nodes.exemplars(self.metric).astype(np.uint16)
 
     @property
     def reachable(self) -> NDArray[np.bool_]:

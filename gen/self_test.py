@@ -189,15 +189,13 @@ class Search:
 
     def _exemplars(self) -> NDArray[np.int64]:
         """A query that is as near to each prototype as one can be; where it ignores a component, at another level."""
-        values: NDArray[np.int64] = np.asarray(self.nodes.values, np.int64)
-        if self.config.metric == "box":
-            return values[:, :, 0]
-        if self.config.metric == "table":
-            if self.radii is None and len(values) > 1:
-                # Where it leads most of all, so that it may be the first with any one entry.
-                return np.asarray((values.sum(axis=0) - len(values) * values).argmax(axis=2))
-            return np.asarray(values.argmin(axis=2))
-        return values if self.nodes.masks is None else np.where(self.nodes.masks, values, values ^ 1)
+        nodes = self.nodes
+        if self.config.metric == "table" and self.radii is None and nodes.count > 1:
+            # Where it leads most of all, so that it may be the first with any one entry.
+            values = np.asarray(nodes.values, np.int64)
+            return np.asarray((values.sum(axis=0) - nodes.count * values).argmax(axis=2))
+        nearest = nodes.exemplars(self.config.metric)
+        return nearest if nodes.masks is None else np.where(nodes.masks, nearest, nearest ^ 1)
 
     def _probes(self) -> list[NDArray[np.int64]]:
         """Levels for each component of each prototype at which further bits may show: (prototypes, features)."""

@@ -46,7 +46,7 @@ def probe_queries(config: Configuration, nodes: Nodes, count: int) -> NDArray[np
     """
     if count < 1:
         raise ValueError(f"count must be a positive integer, not {count!r}")
-    nearest, farthest = _nearest(config, nodes), _farthest(config, nodes)
+    nearest, farthest = nodes.exemplars(config.metric), _farthest(config, nodes)
     prototypes = min(nodes.count, max(1, count // (2 * _EACH)))
     chosen = np.linspace(0, nodes.count - 1, prototypes).astype(np.int64)
     rivals = _rivals(config, nodes, nearest, chosen)
@@ -67,15 +67,6 @@ def probe_queries(config: Configuration, nodes: Nodes, count: int) -> NDArray[np
     found += [*_drawn(config, nearest, count)]
     different = list(dict.fromkeys(tuple(query.tolist()) for query in found))
     return np.array(different[:count], dtype=np.int64)
-
-
-def _nearest(config: Configuration, nodes: Nodes) -> NDArray[np.int64]:
-    """(prototypes, features) a query as near to each prototype as there is."""
-    values = nodes.values.astype(np.int64)
-    if config.metric == "box":
-        return values[:, :, 0]
-    nearest: NDArray[np.int64] = values.argmin(axis=2) if config.metric == "table" else values
-    return nearest
 
 
 def _farthest(config: Configuration, nodes: Nodes) -> NDArray[np.int64]:

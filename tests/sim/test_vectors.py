@@ -45,10 +45,6 @@ def test_count_of_vectors_must_be_positive():
         choose_vectors(CONFIG, np.zeros(3, RECORD_DTYPE), 0)
 
 
-def exemplars_of(values, metric):
-    return {"box": lambda: values[..., 0], "table": lambda: values.argmin(axis=2)}.get(metric, lambda: values)()
-
-
 def reachable(values, metric):
     """Whether a query can be at distance 0 of each prototype."""
     found = {
@@ -75,7 +71,7 @@ def test_all_that_there_is_is_found_and_what_is_impossible_is_not_there():
         there = held(config, golden.decide(every)) | {"saturated"}
         impossible = impossible_cases(config, nodes, reachable(nodes.values, config.metric))
         assert not there & impossible.keys(), (seed, impossible)
-        exemplars = exemplars_of(nodes.values, config.metric)
+        exemplars = nodes.exemplars(config.metric)
         made = completed(golden, exemplars, nodes.labels, every[:1], np.zeros(1, int), impossible)
         assert held(config, made.records) == there, seed
         np.testing.assert_array_equal(made.records, golden.decide(made.queries, made.saturated))
