@@ -44,7 +44,7 @@ def board_port(iris, tmp_path_factory):
 
 @pytest.fixture(name="driver")
 def open_driver(iris, port):
-    with Driver.open(port, chip_with_self_test(iris[0]), timeout=5.0) as driver:
+    with Driver.open(port, chip_with_self_test(iris[0]), timeout=60.0) as driver:
         yield driver
 
 
@@ -81,7 +81,7 @@ def test_a_chip_with_another_design_is_refused(port):
     other = pt.convert(train_prototypes("iris", split), split.X_train, bits=5)
     from prototile.boards.driver import DigestMismatch
 
-    with Driver.open(port, chip(other), timeout=5.0) as driver, pytest.raises(DigestMismatch, match=other.digest):
+    with Driver.open(port, chip(other), timeout=60.0) as driver, pytest.raises(DigestMismatch, match=other.digest):
         driver.decide(split.X_test[:1])
 
 

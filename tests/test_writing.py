@@ -80,7 +80,7 @@ def assert_answers(driver, design):
 
 
 def opened(port, design):
-    return Driver.open(port, chip_with_self_test(design), timeout=5.0)
+    return Driver.open(port, chip_with_self_test(design), timeout=60.0)
 
 
 @pytest.mark.tools
