@@ -424,7 +424,8 @@ class Chip:
         arrays = {name: values.pop(name, None) for name in ("self_test", "image")}
         try:
             for name, file in arrays.items():
-                if file is not None:
+                # Whoever only asks queries needs none of these files.
+                if file is not None and path.with_name(file).exists():
                     with path.with_name(file).open("rb") as array:
                         values[name] = np.lib.format.read_array(array, allow_pickle=False)
             values["rejects"] = "reject" in values
@@ -1016,6 +1017,10 @@ class Driver:
         DigestMismatch
             If the chip's grid is another.
         """
+        if self.chip.image is None and self.chip.grid != NO_GRID:
+            raise ChipFileError(
+                f"the description of the chip holds no words for its memories: keep {Chip.IMAGE_FILE} beside chip.json"
+            )
         if self.chip.image is None:
             raise ChipFileError(
                 "the memories of this design cannot be written: load its bitstream, or convert the model with "
@@ -1106,9 +1111,10 @@ class Driver:
         if failing:
             shown = ", ".join(map(str, failing[:8])) + (", ..." if len(failing) > 8 else "")
             tested = len(np.unique(self._self_test()["prototype"]))
+            model = "" if self.chip.image is None else ", and the model with --load,"
             raise SelfTestError(
                 f"{len(failing)} of {tested} prototypes of the chip on {self.name} fail the self-test ({shown}): "
-                "load the bitstream again, and suspect the clock or the supply if they still fail"
+                f"load the bitstream{model} again, and suspect the clock or the supply if they still fail"
             )
 
     # What that takes
@@ -1294,11 +1300,12 @@ def _print_decisions(driver: Driver, vectors: NDArray[np.float64], out: TextIO) 
     records = driver.decide(vectors)
     labels = driver.chip.labels(records["label"], records["status"] == UNKNOWN)
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("label", "prototype", "distance", "runner_up", "margin", "status"))
+    writer.writerow(("label", "prototype", "distance", "runner_up", "margin", "status", "tie", "saturated"))
     for label, record in zip(labels, records, strict=True):
         second = "" if record["runner_up"] < 0 else _text(driver.chip.classes[record["runner_up"]])
         numbers = (record["prototype"], record["distance"], second, record["margin"])
-        writer.writerow((_text(label), *numbers, STATUS_NAMES[record["status"]]))
+        counts = (int(record["tie"]), record["saturated"])
+        writer.writerow((_text(label), *numbers, STATUS_NAMES[record["status"]], *counts))
 
 
 def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:
@@ -1320,7 +1327,7 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
     parser.add_argument("--identify", action="store_true", help="print what the chip says about itself")
     parser.add_argument("--load", action="store_true", help="write this design's prototypes into a chip of its grid")
     parser.add_argument(
-        "--self-test", action="store_true", help="find out whether a bit of the chip's memories is another"
+        "--self-test", action="store_true", help="find out whether a bit of the chip's memories has flipped"
     )
     options = parser.parse_args(arguments)
     if not 0 < options.timeout < float("inf"):

@@ -137,22 +137,29 @@ class Tool:
                 if stuck(log):
                     raise StuckError(f"{self.name} failed: it gets no further; see {log}") from None
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether `prepare` has nothing to do."""
+        self._require()
+        return self.native or self._marker.exists()
+
     def prepare(self) -> None:
         """Have the wheel's program compiled, which its first call does in up to a minute.
 
         Two processes that compile the same program at once would overwrite each other's result, so one waits here.
         """
-        self._require()
-        if self.native:
+        if self.is_prepared:
             return
-        marker = _compiled_folder() / f"{self.name}-{self.version}"
-        if marker.exists():
-            return
+        marker = self._marker
         with _locked(marker.with_name(f"{self.name}.lock")):
             if not marker.exists():
                 with tempfile.TemporaryDirectory(prefix="prototile-") as folder:
                     subprocess.run([*self._command, "--help"], cwd=folder, capture_output=True, check=False)
                 marker.touch()
+
+    @property
+    def _marker(self) -> Path:
+        return _compiled_folder() / f"{self.name}-{self.version}"
 
     @property
     def _script(self) -> Path:

@@ -319,7 +319,7 @@ def _add_simulate(commands: Any) -> None:
     command.add_argument(
         "--stalls",
         action="store_true",
-        help="at level rtl: random pauses on both sides, and resets in each cycle of a query",
+        help="at level rtl: random pauses on both sides, and resets throughout a query",
     )
     _json(command)
 

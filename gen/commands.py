@@ -417,8 +417,10 @@ def prepare_yosys(progress: Progress) -> None:
     """Have the yosys that writes Verilog compiled: once, and not by two processes at the same time."""
     from prototile.boards.tools import Tool
 
-    progress("Preparing yosys, whose first call takes a minute")
-    Tool(name="yosys").prepare()
+    yosys = Tool(name="yosys")
+    if not yosys.is_prepared:
+        progress("Preparing yosys, whose first call takes a minute")
+        yosys.prepare()
 
 
 def save(design: Design, folder: Path, X: Any = None, count: int = BENCH_VECTORS) -> None:

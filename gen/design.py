@@ -7,7 +7,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -770,8 +770,11 @@ def convert(
     )
     source = _prototype_model(model, trust_pickle, labels)
     if grid is not None:
-        if choices != Choices() or bits != "auto" or max_loss is not None:
-            raise InputError("grid names a design that bits and shape come from; leave out what would choose others.")
+        others = {one.name: getattr(choices, one.name) != one.default for one in fields(Choices)}
+        others |= {"bits": bits != "auto", "max_loss": max_loss is not None}
+        if any(others.values()):
+            named = ", ".join(name for name, given in others.items() if given)
+            raise InputError(f"grid names a design that bits and shape come from; leave out {named}.")
         design = _for_grid(source, calibration, y, grid, board)
         _warn(design.bits_choice)
         return design
@@ -829,7 +832,8 @@ def _for_grid(
         raise InputError(f"the grid was sized for {held.board_name}, not for {board}; leave the board out.")
     if not config.writable:
         raise InputError(
-            "the memories of that grid cannot be written; convert its model with writable=True, and build."
+            "the memories of that grid cannot be written; convert its model with writable=True (prototile convert "
+            "--writable), and build."
         )
     source, quantiser, quantised = _quantised(source, calibration, config.bits)
     shape = ("lanes", "rows", "columns", "pes_per_tile", "prototypes_per_pe", "memory", "writable", "memory_register")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prototile.arrays import label_text
-from prototile.design import LEVELS
 from prototile.errors import ModelFileError
 from prototile.folder import CORE_FILE
 
@@ -28,6 +27,8 @@ REPORT_FILE = "report.json"
 PAGE_FILE = "report.html"
 #: What a design has gone through; the report names the last.
 STAGES = ("converted", "simulated", "built")
+#: What a design may be compared at, from the weakest proof to the strongest: a simulated board is no netlist yet.
+_COMPARED_AT = ("rtl", "simulated board", "netlist", "bitstream", "board")
 #: Figures of the queries that were compared.
 _QUALITY = ("accuracy", "agreement", "ties", "saturated")
 #: Decimals of a share: so many that it is not rounded twice where fewer are shown.
@@ -250,7 +251,9 @@ def simulated(
     records = verification.records
     # Of a comparison that failed all queries count, because the mismatches may be those of probes.
     rows = verification.rows + (verification.probes if verification.mismatches else 0)
-    proven = {"level": verification.level, "rows": rows, "mismatches": verification.mismatches}
+    is_simulated = verification.cycles is not None
+    level = "simulated board" if verification.level == "board" and is_simulated else verification.level
+    proven = {"level": level, "rows": rows, "mismatches": verification.mismatches}
     return {
         **({} if bench is None else benched(bench, bench_simulator)),
         "stage": "simulated",
@@ -285,7 +288,7 @@ def doubts(values: Values) -> str | None:
 
 def levels(values: Values) -> list[dict[str, Any]]:
     """What was compared with the golden model at each level, from the weakest proof to the strongest."""
-    return sorted(_compared(values), key=lambda one: LEVELS.index(one["level"]))
+    return sorted(_compared(values), key=lambda one: _COMPARED_AT.index(one["level"]))
 
 
 def _compared(values: Values) -> list[dict[str, Any]]:
@@ -346,7 +349,7 @@ def merge(*stages: Values) -> Values:
             proven = {level: one for level, one in proven.items() if level == "rtl"}
             if not proven:
                 together.update(dict.fromkeys(_QUALITY))
-        together["levels"] = [proven[level] for level in LEVELS if level in proven] or None
+        together["levels"] = [proven[level] for level in _COMPARED_AT if level in proven] or None
         together["verification"] = together["levels"][-1] if together["levels"] else None
     stage = max((values["stage"] for values in stages if "stage" in values), key=STAGES.index)
     return {name: value for name, value in {**together, "stage": stage}.items() if value is not None}
@@ -374,7 +377,7 @@ def read_report(folder: Path) -> Values:
     expected = [_ALWAYS, *(group for group in _SOMETIMES if group.keys() & values.keys())]
     wrong = next(filter(None, (_misfit(values, group) for group in expected)), None)
     if wrong is None and any(
-        not isinstance(one, dict) or _misfit(one, _COMPARED) or one["level"] not in LEVELS
+        not isinstance(one, dict) or _misfit(one, _COMPARED) or one["level"] not in _COMPARED_AT
         for one in (*_compared(values), *([values["verification"]] if "verification" in values else []))
     ):
         wrong = "levels"

@@ -291,7 +291,7 @@ def test_the_whole_board_and_its_waveform(folder, capsys, tmp_path):
     assert status == 0
     assert (json.loads(out)["rows"], json.loads(out)["mismatches"]) == (PLAYED, 0)
     values = json.loads((folder / "report.json").read_text())
-    assert values["verification"] == {"level": "board", "rows": PLAYED, "mismatches": 0}
+    assert values["verification"] == {"level": "simulated board", "rows": PLAYED, "mismatches": 0}
     status, out, lines = run(capsys, *words, "--waves", tmp_path / "board.vcd")
     assert status == 0
     assert f"prototile: the waveform holds the first 5 of {PLAYED} queries; no others are played." in lines

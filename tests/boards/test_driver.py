@@ -809,7 +809,6 @@ def test_one_step_may_be_a_plain_number(tmp_path):
         ({"version": 9}, "is of version 9 and this driver reads version 2"),
         ({"version": 1, "self_test": [0, 1]}, "is of version 1 and this driver reads version 2: use the driver beside"),
         ({"features": 4}, "offset has 5 numbers for 4 features"),
-        ({"self_test": "missing.npy"}, "FileNotFoundError"),
         ({"self_test_bits": [1, 2, 3]}, "does not describe a chip .AttributeError"),
         ({"digest": None, "colour": "red"}, "does not describe a chip .TypeError"),
         ({"record_fields": [["prototype", 3, False]]}, "fields of the chip's record do not match"),
@@ -820,6 +819,22 @@ def test_a_description_that_is_none_is_refused(tmp_path, change, message):
     (tmp_path / "chip.json").write_text(json.dumps(values | change), encoding="utf-8")
     with pytest.raises(ChipFileError, match=message):
         Chip.load(tmp_path)
+
+
+def test_whoever_only_asks_queries_needs_chip_json_alone(tmp_path, capsys):
+    (tmp_path / "vectors.csv").write_text("1,2,3,4,5\n")
+    chip(grid="12" * 8, image=np.zeros((3, 4), np.uint8)).save(tmp_path)
+    for name in (Chip.SELF_TEST_FILE, Chip.IMAGE_FILE):
+        (tmp_path / name).unlink()
+    for words, message in (
+        ((str(tmp_path / "vectors.csv"),), ""),
+        (("--self-test",), "holds no queries of a self-test: keep self_test.npy beside chip.json"),
+        (("--load",), "holds no words for its memories: keep image.npy beside chip.json"),
+    ):
+        with FakeChip() as board:
+            arguments = [board.port, *words, "--chip", str(tmp_path), "--timeout", str(TIMEOUT)]
+            assert main(arguments, io.StringIO()) == (2 if message else 0)
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -870,12 +885,12 @@ def test_the_terminal_prints_decisions(tmp_path):
         status, text = run_main(tmp_path, board, str(path), "--retries", "2")
     lines = text.splitlines()
     assert status == 0
-    assert lines[0] == "label,prototype,distance,runner_up,margin,status"
+    assert lines[0] == "label,prototype,distance,runner_up,margin,status,tie,saturated"
     names = ("ant", "bee", "cicada")
     assert lines[1:] == [
         f"{names[record['label']]},{record['prototype']},{record['distance']},"
         f"{names[record['runner_up']] if record['runner_up'] >= 0 else ''},{record['margin']},"
-        f"{Status(record['status']).name.lower()}"
+        f"{Status(record['status']).name.lower()},{int(record['tie'])},{record['saturated']}"
         for record in expected_records(X)
     ]
 

@@ -261,12 +261,23 @@ def test_a_new_build_forgets_what_was_known_of_the_last(small_design, verificati
 def test_a_mismatch_at_any_level_is_a_doubt(small_design, verification, all_stages):
     assert doubts(all_stages) is None
     wrong = simulated(small_design, replace(verification, level="netlist", mismatches=3))
-    values = merge(all_stages, wrong, simulated(small_design, replace(verification, level="board")))
+    values = merge(all_stages, wrong, simulated(small_design, replace(verification, level="board", cycles=None)))
     assert values["verification"] == at("board", 60)
     assert doubts(values) == "3 of 60 queries were answered wrongly at level netlist"
     text = page(small_design, values)
     assert "level netlist" in text
     assert "3 mismatches with the golden model" in text
+
+
+def test_a_simulated_board_proves_less_than_a_netlist_and_a_real_one_most(small_design, verification, all_stages):
+    board = replace(verification, level="board")
+    values = merge(all_stages, simulated(small_design, board))
+    assert values["verification"] == at("simulated board", 60)
+    values = merge(values, simulated(small_design, replace(verification, level="netlist")))
+    assert values["verification"] == at("netlist", 60)
+    values = merge(values, simulated(small_design, replace(board, cycles=None)))
+    assert [one["level"] for one in values["levels"]] == ["rtl", "simulated board", "netlist", "board"]
+    assert values["verification"] == at("board", 60)
 
 
 def test_update_keeps_earlier_stages(small_design, verification, tmp_path):

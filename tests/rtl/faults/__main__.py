@@ -107,10 +107,11 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=100_000, help="damaged frames in all (default: 100000)")
     parser.add_argument("--seed", type=int, default=1, help="of the random numbers (default: 1)")
     arguments = parser.parse_args()
+    chosen = [trial for trial in TRIALS if arguments.word in trial.name]
+    if not chosen:
+        parser.error(f"no trial's name holds {arguments.word!r}, only: {'; '.join(trial.name for trial in TRIALS)}")
     wrong = 0
-    for trial in TRIALS:
-        if arguments.word not in trial.name:
-            continue
+    for trial in chosen:
         print(f"{trial.name}, seed {arguments.seed}", flush=True)
         text, right = trial.run(arguments.frames, arguments.seed)
         wrong += not right

@@ -17,14 +17,16 @@ def main() -> int:
     arguments = parser.parse_args()
     # A proof takes some parts of a core, and Amaranth warns of the others.
     warnings.filterwarnings("ignore", message=".* created but never used")
+    chosen = [proof for proof in PROOFS if arguments.word in proof.name]
+    if not chosen:
+        parser.error(f"no proof's name holds {arguments.word!r}, only: {'; '.join(proof.name for proof in PROOFS)}")
     wrong = 0
-    for proof in PROOFS:
-        if arguments.word in proof.name:
-            print(f"{proof.name}, by {proof.method}: {proof.claim}")
-            folder = arguments.output / proof.name.replace(" ", "-")
-            wrong += sum(not shape_holds(proof, shape, folder) for shape in proof.shapes)
-            if arguments.controls:
-                wrong += sum(not control_fails(proof, control, folder) for control in proof.controls)
+    for proof in chosen:
+        print(f"{proof.name}, by {proof.method}: {proof.claim}")
+        folder = arguments.output / proof.name.replace(" ", "-")
+        wrong += sum(not shape_holds(proof, shape, folder) for shape in proof.shapes)
+        if arguments.controls:
+            wrong += sum(not control_fails(proof, control, folder) for control in proof.controls)
     print(f"{wrong} not as they must be" if wrong else "all as it must be")
     return 1 if wrong else 0
 

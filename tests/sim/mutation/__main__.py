@@ -23,6 +23,8 @@ def main() -> int:
     options = parser.parse_args()
     reasons = arguments()
     subjects = [subject for subject in SUBJECTS if options.word in subject.name]
+    if not subjects:
+        parser.error(f"no design's name holds {options.word!r}, only: {'; '.join(one.name for one in SUBJECTS)}")
     results = []
     wrong = []
     for subject in subjects:
@@ -36,6 +38,7 @@ def main() -> int:
     show(results)
     for line in wrong:
         print(line)
+    print(f"{len(wrong)} not as they must be" if wrong else "all as it must be")
     return 1 if wrong else 0
 
 
