@@ -375,7 +375,7 @@ class Chip:
 
     def _check_self_test(self, test: NDArray[np.void]) -> None:
         expected = self_test_type(self.features)
-        if test.ndim != 1 or test.dtype != expected:
+        if test.ndim != 1 or test.dtype != expected or (self.self_test_bits[0] and not len(test)):
             raise ChipFileError(
                 f"{self.SELF_TEST_FILE} holds {test.dtype} of shape {test.shape} and not rows of {expected}: write the"
                 " folder again with prototile convert"
@@ -447,7 +447,16 @@ class Chip:
                 if values["rejects"]:
                     values["reject"] = values["reject"].encode()
             return cls(**values)
-        except (KeyError, TypeError, ValueError, AttributeError, OSError, EOFError, MemoryError) as error:
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OSError,
+            EOFError,
+            MemoryError,
+            OverflowError,
+        ) as error:
             raise ChipFileError(
                 f"{path} does not describe a chip ({type(error).__name__}: {error}): {way_out}"
             ) from None

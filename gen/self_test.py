@@ -29,6 +29,8 @@ _EFFORT = 80_000_000
 _CHUNK, _KEPT = 1 << 21, 1 << 24
 #: Levels of a component that are all tried; and queries that are drawn for a prototype, or for a distance from it.
 _LEVELS, _DRAWS, _WAYS = 64, 24, 4
+#: Components that are moved one after another on the way to a distance.
+_SINGLY = 64
 #: So many queries, as bits of one, are all tried.
 _ALL_BITS = 12
 
@@ -259,27 +261,71 @@ class Search:
     def _at_distances(self, prototypes: NDArray[np.int64], goals: NDArray[np.int64]) -> NDArray[np.int64]:
         """Queries that are so far from prototypes, or nearer, some way or other.
 
-        Components go as far as there is distance left, in any order.
+        Components go as far as there is distance left, in any order: as many as can go all the way, and some more.
         """
-        config, words = self.config, self.words
+        config = self.config
         rows = np.arange(len(prototypes))
         queries = self.base[prototypes].copy()
         left = goals - self._distances(prototypes)
         order = self.chance.permuted(np.tile(np.arange(config.features), (len(rows), 1)), axis=1)
-        for components in order.T[: 1 if config.unit.is_maximum else None]:
-            levels = self._levels(prototypes, components)
-            at = levels if config.metric == "table" else 0
-            fields = words.fields[prototypes[:, None], components[:, None], at]
-            here = self.base[prototypes, components]
-            before = words.fields[prototypes, components, here if config.metric == "table" else 0]
-            terms = words.terms(fields, levels) - words.terms(before, here)[:, None]
+        if config.unit.is_maximum:
+            order = order[:, :1]
+        start = np.zeros(len(rows), np.int64)
+        if order.shape[1] > _SINGLY:
+            step = max(1, _CHUNK // (config.features * self._levels(prototypes[:1], order[:1, 0]).shape[1]))
+            for first in range(0, len(rows), step):
+                some = rows[first : first + step]
+                start[some], left[some] = self._all_the_way(prototypes[some], order[some], left[some], queries[first:])
+        for at in range(min(order.shape[1], _SINGLY)):
+            components = order[rows, np.minimum(start + at, order.shape[1] - 1)]
+            levels, terms = self._moves(prototypes, components)
             # Of two levels as far away either will do.
             rank = np.where(terms <= left[:, None], 2 * terms + self.chance.integers(0, 2, terms.shape), -1)
             chosen = rank.argmax(axis=1)
-            moves = rank[rows, chosen] >= 0
+            moves = (rank[rows, chosen] >= 0) & (start + at < order.shape[1])
             queries[rows[moves], components[moves]] = levels[rows[moves], chosen[moves]]
             left = left - np.where(moves, terms[rows, chosen], 0)
         return queries
+
+    def _all_the_way(
+        self,
+        prototypes: NDArray[np.int64],
+        order: NDArray[np.int64],
+        left: NDArray[np.int64],
+        queries: NDArray[np.int64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Move components in an order, all at once, while each can go as far as it may; how many did, and what is left.
+
+        Parameters
+        ----------
+        prototypes : (n,)
+        order : (n, features)
+        left : (n,)
+            Distance that there is left.
+        queries : (n or more, features)
+            Changed in their first n rows.
+        """
+        n, features = order.shape
+        components = order.reshape(-1)
+        levels, terms = self._moves(np.repeat(prototypes, features), components)
+        farthest = (2 * terms + self.chance.integers(0, 2, terms.shape)).argmax(axis=1)
+        each = np.arange(len(components))
+        gone = np.cumsum(terms[each, farthest].reshape(n, features), axis=1)
+        fits = np.logical_and.accumulate(gone <= left[:, None], axis=1)
+        row, place = np.nonzero(fits)
+        queries[row, order[row, place]] = levels[each, farthest].reshape(n, features)[row, place]
+        moved = fits.sum(axis=1)
+        return moved, left - np.where(moved > 0, gone[np.arange(n), moved - 1], 0)
+
+    def _moves(
+        self, prototypes: NDArray[np.int64], components: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Levels to which components of prototypes may be taken, and how much farther that is, (n, levels) each."""
+        words, is_table = self.words, self.config.metric == "table"
+        levels, here = self._levels(prototypes, components), self.base[prototypes, components]
+        fields = words.fields[prototypes[:, None], components[:, None], levels if is_table else 0]
+        before = words.fields[prototypes, components, here if is_table else 0]
+        return levels, words.terms(fields, levels) - words.terms(before, here)[:, None]
 
     def _distances(self, prototypes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Distance of each prototype from its exemplar."""

@@ -810,6 +810,7 @@ def test_one_step_may_be_a_plain_number(tmp_path):
         ({"version": 1, "self_test": [0, 1]}, "is of version 1 and this driver reads version 2: use the driver beside"),
         ({"features": 4}, "offset has 5 numbers for 4 features"),
         ({"self_test_bits": [1, 2, 3]}, "does not describe a chip .AttributeError"),
+        ({"self_test_bits": {"found": float("inf")}}, "does not describe a chip .OverflowError"),
         ({"digest": None, "colour": "red"}, "does not describe a chip .TypeError"),
         ({"record_fields": [["prototype", 3, False]]}, "fields of the chip's record do not match"),
     ],
@@ -843,6 +844,7 @@ def test_whoever_only_asks_queries_needs_chip_json_alone(tmp_path, capsys):
         (PROTOTYPES, r"^self_test\.npy holds uint8 of shape \(5, 5\) and not rows of .*: write the folder again with"),
         (self_test()[None], r"holds .* of shape \(1, 5\) and not rows of"),
         (self_test()[["prototype", "query"]], "holds .* and not rows of"),
+        (self_test()[:0], r"holds .* of shape \(0,\) and not rows of"),
         (self_test(PROTOTYPES[:, :5] + 16), r"^self_test\.npy holds a component 31 and not only 0 \.\. 15: write the"),
     ],
 )
