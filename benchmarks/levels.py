@@ -64,13 +64,12 @@ def grid() -> None:
     verification = design.verify(queries)
     verifying = seconds() - start
     start = seconds()
-    design.run(queries)
+    cycles = design.run(queries).cycles
     simulating = seconds() - start
-    cycles = verification.cycles
     print(f"{design.pe_count} elements, {len(queries):,} queries, {cycles:,} cycles in {simulating:.2f} s")
-    print(f"with the golden model, and every record compared: {verifying:.2f} s")
+    print(f"with probes and golden model, every record compared: {verification.cycles:,} cycles in {verifying:.2f} s")
     Bar("RTL simulation of 120 elements, cycles per second", cycles / simulating, ">=", 500_000).show()
-    Bar("with every record compared, cycles per second", cycles / verifying, ">=", 500_000).show()
+    Bar("with every record compared, cycles per second", verification.cycles / verifying, ">=", 500_000).show()
     Bar("its records that differ", verification.mismatches, "<=", 0).show()
 
 
